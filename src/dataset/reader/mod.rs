@@ -1,0 +1,1 @@
+//! Readers: cycler files to canonical cells.

@@ -1,0 +1,259 @@
+//! Files that are either the old one or the new one: atomic writes, hashes, reading with the path in the error.
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Read, Write};
+use std::path::{Path, PathBuf};
+
+use serde::{Serialize, de::DeserializeOwned};
+use sha2::{Digest, Sha256};
+
+/// Why a file could not be read or written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FileError {
+    /// Occurs when the operating system refuses to read.
+    #[error("cannot read `{path}`")]
+    Read {
+        /// File that was asked for.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// Occurs when the operating system refuses to write (full disk, read-only folder, ...).
+    #[error("cannot write `{path}`; what was there before is unchanged")]
+    Write {
+        /// File that was to be written.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// Occurs when a folder that must be new is there already.
+    #[error("`{path}` exists already")]
+    Exists {
+        /// Folder that was to be created.
+        path: PathBuf,
+    },
+    /// Occurs when the text of a file is not what its format asks for.
+    #[error("cannot understand `{path}`")]
+    Parse {
+        /// File that was read.
+        path: PathBuf,
+        /// What the parser said, with line and column.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+impl FileError {
+    /// Returns a read error for `path`.
+    pub fn read(path: impl Into<PathBuf>, source: io::Error) -> Self {
+        Self::Read { path: path.into(), source }
+    }
+
+    /// Returns a write error for `path`.
+    pub fn write(path: impl Into<PathBuf>, source: io::Error) -> Self {
+        Self::Write { path: path.into(), source }
+    }
+
+    /// Returns a parse error for `path`.
+    pub fn parse(
+        path: impl Into<PathBuf>,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        Self::Parse { path: path.into(), source: source.into() }
+    }
+}
+
+/// Reads a whole file.
+///
+/// # Errors
+/// [`FileError::Read`].
+pub fn read(path: &Path) -> Result<Vec<u8>, FileError> {
+    fs::read(path).map_err(|e| FileError::read(path, e))
+}
+
+/// Reads a whole UTF-8 file.
+///
+/// # Errors
+/// [`FileError::Read`].
+pub fn read_text(path: &Path) -> Result<String, FileError> {
+    fs::read_to_string(path).map_err(|e| FileError::read(path, e))
+}
+
+/// Reads a JSON file into `T`.
+///
+/// # Errors
+/// [`FileError::Read`] or [`FileError::Parse`].
+pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, FileError> {
+    serde_json::from_slice(&read(path)?).map_err(|e| FileError::parse(path, e))
+}
+
+/// Writes `value` as indented JSON, atomically.
+///
+/// # Errors
+/// [`FileError::Write`].
+pub fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<(), FileError> {
+    let mut text = serde_json::to_vec_pretty(value).map_err(|e| FileError::parse(path, e))?;
+    text.push(b'\n');
+    write_atomic(path, &text)
+}
+
+/// Writes `bytes` to a new file beside `path`, syncs it and renames it over `path`.
+///
+/// # Errors
+/// [`FileError::Write`]; the old file, if any, is then untouched.
+pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+    write_with(path, |out| out.write_all(bytes)).map_err(|e| FileError::write(path, e))
+}
+
+/// Lets `fill` write a new file that replaces `path` when it is complete and on the disk.
+///
+/// # Errors
+/// Whatever `fill` or the operating system reports; the old file, if any, is then untouched.
+pub fn write_with<E: From<io::Error>>(
+    path: &Path,
+    fill: impl FnOnce(&mut BufWriter<File>) -> Result<(), E>,
+) -> Result<(), E> {
+    let temporary = temporary_beside(path);
+    let result = fill_and_sync(&temporary, fill).and_then(|()| Ok(fs::rename(&temporary, path)?));
+    if result.is_err() {
+        let _ = fs::remove_file(&temporary);
+        return result;
+    }
+    sync_folder(path.parent());
+    result
+}
+
+/// Creates a folder that must not exist yet; its parents may.
+///
+/// # Errors
+/// [`FileError::Exists`] or [`FileError::Write`].
+pub fn create_new_folder(path: &Path) -> Result<(), FileError> {
+    if let Some(parent) = path.parent() {
+        create_folder(parent)?;
+    }
+    fs::create_dir(path).map_err(|e| match e.kind() {
+        io::ErrorKind::AlreadyExists => FileError::Exists { path: path.into() },
+        _ => FileError::write(path, e),
+    })
+}
+
+/// Creates a folder and its parents where they are missing.
+///
+/// # Errors
+/// [`FileError::Write`].
+pub fn create_folder(path: &Path) -> Result<(), FileError> {
+    fs::create_dir_all(path).map_err(|e| FileError::write(path, e))
+}
+
+/// Moves a finished folder to its final name, which must be free.
+///
+/// # Errors
+/// [`FileError::Exists`] or [`FileError::Write`].
+pub fn publish_folder(from: &Path, to: &Path) -> Result<(), FileError> {
+    if to.exists() {
+        return Err(FileError::Exists { path: to.into() });
+    }
+    fs::rename(from, to).map_err(|e| FileError::write(to, e))?;
+    sync_folder(to.parent());
+    Ok(())
+}
+
+/// Removes a folder with all it holds; one that is not there is fine.
+///
+/// # Errors
+/// [`FileError::Write`].
+pub fn remove_folder(path: &Path) -> Result<(), FileError> {
+    match fs::remove_dir_all(path) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(FileError::write(path, e)),
+        _ => Ok(()),
+    }
+}
+
+/// Returns the SHA-256 of bytes as lower-case hexadecimal.
+pub fn sha256_bytes(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}
+
+/// Returns the SHA-256 of a file as lower-case hexadecimal, read in pieces.
+///
+/// # Errors
+/// [`FileError::Read`].
+pub fn sha256(path: &Path) -> Result<String, FileError> {
+    let mut file = File::open(path).map_err(|e| FileError::read(path, e))?;
+    let mut hasher = Sha256::new();
+    let mut piece = vec![0; 1 << 16];
+    loop {
+        match file.read(&mut piece).map_err(|e| FileError::read(path, e))? {
+            0 => return Ok(hex(&hasher.finalize())),
+            n => hasher.update(&piece[..n]),
+        }
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+fn temporary_beside(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    path.with_file_name(format!(".{name}.{}.tmp", std::process::id()))
+}
+
+fn fill_and_sync<E: From<io::Error>>(
+    path: &Path,
+    fill: impl FnOnce(&mut BufWriter<File>) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut out = BufWriter::new(File::create(path)?);
+    fill(&mut out)?;
+    out.flush()?;
+    Ok(out.get_ref().sync_all()?)
+}
+
+/// Asks for the rename itself to reach the disk; some file systems cannot, which is not an error.
+fn sync_folder(folder: Option<&Path>) {
+    let folder = folder.filter(|f| !f.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if let Ok(handle) = File::open(folder) {
+        let _ = handle.sync_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failed_write_leaves_the_old_file_and_no_temporary() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.json");
+        write_atomic(&path, b"old").unwrap();
+        let broken = write_with(&path, |out| {
+            out.write_all(b"new")?;
+            Err::<(), _>(io::Error::other("disk full"))
+        });
+        assert!(broken.is_err());
+        assert_eq!(read(&path).unwrap(), b"old");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn sha256_of_abc_is_the_published_one() {
+        // FIPS 180-4, appendix example "abc".
+        let expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        assert_eq!(sha256_bytes(b"abc"), expected);
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("abc");
+        write_atomic(&path, b"abc").unwrap();
+        assert_eq!(sha256(&path).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_new_folder_must_be_new() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x/y");
+        create_new_folder(&path).unwrap();
+        assert!(matches!(create_new_folder(&path), Err(FileError::Exists { .. })));
+    }
+}

@@ -1,0 +1,18 @@
+//! fadecast: raw cycler files to trained, calibrated, exported models of battery ageing.
+//!
+//! ```text
+//! cycler files -> dataset -> descriptor -> prepare -> model -> train -> run folder -> predict
+//! ```
+//!
+//! Modules stand in reading order; a module imports only from those above it (ARCHITECTURE.md).
+
+#![recursion_limit = "256"]
+
+pub mod file;
+pub mod seed;
+pub mod units;
+
+pub mod cell;
+pub mod physics;
+
+pub mod dataset;

@@ -1,0 +1,91 @@
+//! Engines: what trains a population of networks of one architecture, member beside member.
+//!
+//! An engine owns the weights and the optimiser's memory of all members. `fit` (in `train`) decides which rows a
+//! member sees, with which rates, and when it stops; an engine only computes. A member's numbers depend on nothing
+//! but its own batches and streams, whatever the population, the chunking or the number of threads.
+
+use std::sync::Arc;
+
+/// Rows of one part of one fold, scaled and ready for a network. All vectors are row-major `f32`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Rows {
+    /// Number of network inputs.
+    pub d_input: usize,
+    /// Number of stress columns of the physics prior; 0 without one.
+    pub d_stress: usize,
+    /// Network inputs `[row, d_input]`, scaled.
+    pub inputs: Vec<f32>,
+    /// Stress columns `[row, d_stress]` in physical units.
+    pub stress: Vec<f32>,
+    /// Labels `[row]`, scaled.
+    pub labels: Vec<f32>,
+    /// Weight of a row in the loss `[row]`, 0 or more; usually 1.
+    pub weights: Vec<f32>,
+    /// Row of a later cycle of the same cell, for the monotone-fade penalty `[row]`; the row itself where there is none.
+    pub later: Vec<u32>,
+}
+
+impl Rows {
+    /// Returns the number of rows.
+    pub fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Returns whether there is no row.
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty()
+    }
+}
+
+/// What one member computes in one step; `None` in a step's list means that the member rests (stopped, or out of rows).
+#[derive(Debug, Clone)]
+pub struct MemberStep<'a> {
+    /// Training rows of the member's fold.
+    pub rows: &'a Arc<Rows>,
+    /// Rows of this batch, positions in `rows`.
+    pub batch: &'a [u32],
+    /// Learning rate of this step, the schedule already applied.
+    pub learning_rate: f32,
+    /// Weight decay: L2 in the gradient for Adam and SGD, decoupled for AdamW.
+    pub weight_decay: f32,
+    /// Dropout probability, 0-1.
+    pub dropout: f32,
+    /// Factor on the loss.
+    pub loss_weight: f32,
+    /// Key of the dropout masks of this step.
+    pub dropout_seed: [u8; 32],
+}
+
+/// Everything of one member that a step changes, flat and on the host: what checkpoints and best weights hold.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct MemberState {
+    /// Weights in the order of the architecture's layout, physics parameters last.
+    pub weights: Vec<f32>,
+    /// Optimiser memory (first moment, second moment, ... one after the other).
+    pub memory: Vec<f32>,
+    /// Running statistics of batch normalisation; empty without it.
+    pub statistics: Vec<f32>,
+    /// Steps taken so far.
+    pub steps: u64,
+}
+
+/// Trains and evaluates the members of one population.
+pub trait Engine {
+    /// Returns the number of members.
+    fn n_members(&self) -> usize;
+
+    /// Takes one optimiser step for each member that has one; returns each member's loss before the step (0 when resting).
+    fn step(&mut self, steps: &[Option<MemberStep<'_>>]) -> Vec<f32>;
+
+    /// Computes predictions in evaluation mode, `[row, d_output]` for each member on its own rows.
+    fn predict(&mut self, rows: &[Arc<Rows>]) -> Vec<Vec<f32>>;
+
+    /// Computes the loss and its gradient at each member's weights over all its rows, dropout off (for L-BFGS and tests).
+    fn loss_and_gradient(&mut self, rows: &[Arc<Rows>]) -> Vec<(f32, Vec<f32>)>;
+
+    /// Copies a member's state to the host.
+    fn state(&self, member_idx: usize) -> MemberState;
+
+    /// Sets a member's state, as after a resume or when its best weights come back.
+    fn set_state(&mut self, member_idx: usize, state: &MemberState);
+}
