@@ -12,7 +12,7 @@
 //! | n1 | cycle | the knee |
 //! | g | cycle | width of the change; hold it small for a sharp knee |
 //!
-//! Sources: \[BaconWatts1971\]; for capacity fade \[FerminCueto2020\], who hold `g` at a small value.
+//! Sources: `[BaconWatts1971]`; for capacity fade `[FerminCueto2020]`, who hold `g` at a small value.
 
 use super::{Parameter, Real, StressInput};
 

@@ -9,7 +9,7 @@
 //! | a, b | 1, 1/cycle | slow term: size and relative change a cycle |
 //! | c, d | 1, 1/cycle | fast term: an early transient (d < 0) or a late knee (c < 0 < d) |
 //!
-//! Source: \[He2011\], eq. 3. The two terms are told apart by the bounds of b and d; the sum of squares has several
+//! Source: `[He2011]`, eq. 3. The two terms are told apart by the bounds of b and d; the sum of squares has several
 //! minima, so a fit needs several starts.
 
 use super::{Parameter, Real, StressInput};

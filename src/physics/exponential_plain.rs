@@ -12,7 +12,7 @@
 //! | n | 1 | cycle count |
 //! | t | s | time of the charge |
 //!
-//! The linear form of the exponent of \[Xu2018\], eq. 1, as used for cells of \[Saha2007\]. Kelvin, because with degrees
+//! The linear form of the exponent of `[Xu2018]`, eq. 1, as used for cells of `[Saha2007]`. Kelvin, because with degrees
 //! Celsius the law would heal a cell below 0 degC; a `k` published for degrees Celsius is therefore not comparable.
 
 use super::{Parameter, Real, StressInput};

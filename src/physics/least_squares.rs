@@ -1,6 +1,6 @@
 //! Bounded nonlinear least squares from several starts: the only place that knows the optimiser.
 //!
-//! Trust-region reflective steps \[Branch1999\] on parameters divided by their scale, with an exact Jacobian. The loss
+//! Trust-region reflective steps `[Branch1999]` on parameters divided by their scale, with an exact Jacobian. The loss
 //! is half the sum of `rho(r^2)`; the best of the starts wins, the first among equals.
 
 use std::convert::Infallible;
@@ -80,7 +80,7 @@ impl LossFunction for Loss {
 }
 
 /// Why a fit stopped.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
     /// The gradient vanished.
@@ -93,12 +93,14 @@ pub enum Reason {
     Stalled,
     /// The iterations were used up; the parameters may be inaccurate.
     Iterations,
+    /// The optimiser found no step it could take; the parameters may be inaccurate.
+    Failed,
 }
 
 impl Reason {
     /// Returns whether the parameters are a minimum as far as arithmetic tells.
-    pub fn is_converged(&self) -> bool {
-        *self != Self::Iterations
+    pub fn is_converged(self) -> bool {
+        !matches!(self, Self::Iterations | Self::Failed)
     }
 }
 
@@ -161,17 +163,17 @@ pub(super) fn solve<M: Model>(model: &M, columns: &[Column], effort: Effort) -> 
     solutions.reduce(|best, next| if next.cost < best.cost { next } else { best })
 }
 
-/// Returns the given start, then points of the additive recurrence of the generalised golden ratio \[Roberts2018\].
+/// Returns the given start, then points of the additive recurrence of the generalised golden ratio `[Roberts2018]`.
 fn starts(columns: &[Column], count: usize) -> impl Iterator<Item = Vec<f64>> {
     let dimension = columns.len();
     let golden = (0..64).fold(1.5_f64, |g, _| (1.0 + g).powf(1.0 / (dimension as f64 + 1.0)));
     (0..count.max(1)).map(move |k| {
-        let unit = |j: usize| (0.5 + k as f64 * golden.powi(-(j as i32 + 1))).fract();
+        let unit = |j: usize| (0.5 + k as f64 / golden.powf(j as f64 + 1.0)).fract();
         columns.iter().enumerate().map(|(j, c)| c.at(unit(j))).collect()
     })
 }
 
-/// Returns the solution reached from `start`; `None` when its loss is not finite.
+/// Returns the solution reached from `start`; `None` when its loss or Jacobian is not finite there.
 fn descend<M: Model>(model: &M, columns: &[Column], start: &[f64], effort: Effort) -> Option<Solution> {
     let scale: Vec<f64> = columns.iter().map(Column::scale).collect();
     let divided = |value: fn(&Column) -> f64| columns.iter().zip(&scale).map(|(c, s)| value(c) / s).collect();
@@ -186,7 +188,10 @@ fn descend<M: Model>(model: &M, columns: &[Column], start: &[f64], effort: Effor
     let result = Executor::from_start(objective, solver, z).max_iter(effort.iterations as u64).run().ok()?;
     let x: Vec<f64> = result.param().iter().zip(&scale).map(|(z, s)| z * s).collect();
     let solution = Solution { cost: result.cost(), reason: reason(&result.report.termination), x };
-    (solution.cost.is_finite() && solution.x.iter().all(|x| x.is_finite())).then_some(solution)
+    let is_finite = |values: &[f64]| values.iter().all(|v| v.is_finite());
+    let usable =
+        solution.cost.is_finite() && is_finite(&solution.x) && is_finite(&model.jacobian(&solution.x));
+    usable.then_some(solution)
 }
 
 fn reason(termination: &Termination) -> Reason {
@@ -195,7 +200,8 @@ fn reason(termination: &Termination) -> Reason {
         TerminationCode::RelativeCostTolerance => Reason::Cost,
         TerminationCode::RelativeParamTolerance => Reason::Step,
         TerminationCode::MaxIter => Reason::Iterations,
-        _ => Reason::Stalled,
+        TerminationCode::NumericalNoProgress => Reason::Stalled,
+        _ => Reason::Failed,
     }
 }
 

@@ -49,12 +49,16 @@ pub trait Real:
     + Div<f64, Output = Self>
 {
     /// Returns e to the power of `self`.
+    #[must_use]
     fn exp(self) -> Self;
     /// Returns the natural logarithm.
+    #[must_use]
     fn ln(self) -> Self;
     /// Returns the square root.
+    #[must_use]
     fn sqrt(self) -> Self;
     /// Returns the hyperbolic tangent.
+    #[must_use]
     fn tanh(self) -> Self;
 }
 

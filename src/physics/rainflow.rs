@@ -1,6 +1,6 @@
 //! Rainflow counting: the closed cycles hidden in an irregular series of SoC.
 //!
-//! The three-point method of \[ASTM-E1049\], 5.4.4 (algorithm of \[DowningSocie1982\]): a range is counted once as a whole
+//! The three-point method of `[ASTM-E1049]`, 5.4.4 (algorithm of `[DowningSocie1982]`): a range is counted once as a whole
 //! cycle when a larger one encloses it; ranges that hold the first point, and those left at the end, count one half.
 
 /// A counted cycle.
@@ -30,7 +30,7 @@ pub fn count(series: &[f64]) -> Vec<Cycle> {
 
 /// Moves every range that the last point has closed from `open` to `cycles`.
 fn close(open: &mut Vec<f64>, cycles: &mut Vec<Cycle>) {
-    while let &[.., before, from, to] = open.as_slice() {
+    while let [.., before, from, to] = *open.as_slice() {
         if (to - from).abs() < (from - before).abs() {
             return;
         }
@@ -49,9 +49,9 @@ fn close(open: &mut Vec<f64>, cycles: &mut Vec<Cycle>) {
 fn reversals(series: &[f64]) -> Vec<f64> {
     let mut points: Vec<f64> = Vec::new();
     for &value in series.iter().filter(|v| v.is_finite()) {
-        match points.as_slice() {
-            &[.., last] if (value - last).abs() == 0.0 => {}
-            &[.., before, last] if (value > last) == (last > before) => {
+        match *points.as_slice() {
+            [.., last] if (value - last).abs() == 0.0 => {}
+            [.., before, last] if (value > last) == (last > before) => {
                 points.pop();
                 points.push(value);
             }

@@ -10,8 +10,8 @@
 //! | alpha | 1 | loss by the first equivalent full cycle through film growth |
 //! | beta | 1 | loss an equivalent full cycle through wear |
 //!
-//! Sources: the square root from solvent diffusion through a growing film \[Ploehn2004\], over throughput as in the
-//! cycle part of \[Schmalstieg2014\]. `alpha` and `beta` are not negative, so the law never gains capacity.
+//! Sources: the square root from solvent diffusion through a growing film `[Ploehn2004]`, over throughput as in the
+//! cycle part of `[Schmalstieg2014]`. `alpha` and `beta` are not negative, so the law never gains capacity.
 
 use super::{Parameter, Real, StressInput};
 

@@ -9,17 +9,17 @@
 //! | parameter | unit | published (LMO) | meaning |
 //! |---|---|---|---|
 //! | C0 | 1 | 1 | capacity before use, fraction of the reference |
-//! | a_sei | 1 | 5.75e-2 | share of capacity that film growth takes |
-//! | b_sei | 1 | 121 | speed of film growth over that of the rest |
-//! | k_d1, k_d2, k_d3 | 1 | 1.40e5, -5.01e-1, -1.23e5 | cycles of depth d that use up one unit of damage |
-//! | k_s | 1 | 1.04 | stress of the state of charge; reference 0.5 |
-//! | k_T | 1/K | 6.93e-2 | stress of temperature; doubles every 10 K |
-//! | k_t | 1/s | 4.14e-10 | damage of time |
+//! | `a_sei` | 1 | 5.75e-2 | share of capacity that film growth takes |
+//! | `b_sei` | 1 | 121 | speed of film growth over that of the rest |
+//! | `k_d1`, `k_d2`, `k_d3` | 1 | 1.40e5, -5.01e-1, -1.23e5 | cycles of depth d that use up one unit of damage |
+//! | `k_s` | 1 | 1.04 | stress of the state of charge; reference 0.5 |
+//! | `k_T` | 1/K | 6.93e-2 | stress of temperature; doubles every 10 K |
+//! | `k_t` | 1/s | 4.14e-10 | damage of time |
 //!
-//! Source: \[Xu2018\]. The constants are those that most public re-implementations give for the publication's table of
+//! Source: `[Xu2018]`. The constants are those that most public re-implementations give for the publication's table of
 //! the LMO cell. They disagree in three ways, and this file takes the side that is consistent: (1) the ratio
-//! `T_ref / T` is in kelvin here, T_ref = 298.15 K; some put degrees Celsius into it, which is singular at 0 degC;
-//! (2) some round T_ref to 293 K; (3) one docstring has k_d1 = 1.0e4 and k_d3 = -2.3e5, with which `S_d` is negative.
+//! `T_ref / T` is in kelvin here, `T_ref` = 298.15 K; some put degrees Celsius into it, which is singular at 0 degC;
+//! (2) some round `T_ref` to 293 K; (3) one docstring has `k_d1` = 1.0e4 and `k_d3` = -2.3e5, with which `S_d` is negative.
 //! The bounds keep `S_d` positive for every depth up to 1. Nine parameters are more than one ageing test tells apart:
 //! hold those whose stress does not vary.
 
