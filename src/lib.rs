@@ -10,6 +10,7 @@
 
 pub mod file;
 pub mod seed;
+pub mod signal;
 pub mod units;
 
 pub mod cell;
