@@ -10,9 +10,11 @@
 
 pub mod file;
 pub mod seed;
+pub mod signal;
 pub mod units;
 
 pub mod cell;
+pub mod metric;
 pub mod physics;
 
 pub mod dataset;
