@@ -8,6 +8,7 @@
 
 #![recursion_limit = "256"]
 
+pub mod device;
 pub mod file;
 pub mod seed;
 pub mod units;
@@ -16,3 +17,6 @@ pub mod cell;
 pub mod physics;
 
 pub mod dataset;
+
+pub mod model;
+pub mod train;
