@@ -112,15 +112,22 @@ impl<S: Simd> Product<'_, S> {
         column: usize,
         out: &[S::f32s],
     ) -> [[S::f32s; N]; M] {
-        let load = |from: &[S::f32s], at: usize| -> [S::f32s; N] {
-            let from = &from[at..][..N];
-            std::array::from_fn(|j| from[j])
-        };
+        let mut sums = [[self.simd.splat_f32s(0.0); N]; M];
         match self.start {
-            Start::Zero => [[self.simd.splat_f32s(0.0); N]; M],
-            Start::Row(values) => [load(S::as_simd_f32s(values).0, column); M],
-            Start::Keep => std::array::from_fn(|i| load(out, (row + i) * self.stride + column)),
+            Start::Zero => {}
+            Start::Row(values) => {
+                let values = &S::as_simd_f32s(values).0[column..][..N];
+                for sums in &mut sums {
+                    sums.copy_from_slice(values);
+                }
+            }
+            Start::Keep => {
+                for (i, sums) in sums.iter_mut().enumerate() {
+                    sums.copy_from_slice(&out[(row + i) * self.stride + column..][..N]);
+                }
+            }
         }
+        sums
     }
 
     #[inline(always)]

@@ -270,7 +270,12 @@ impl WithSimd for Steps<'_, '_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> Vec<f32> {
-        self.steps.iter().map(|step| self.shared.step(simd, self.member, step, self.work)).collect()
+        let mut losses = Vec::with_capacity(self.steps.len());
+        // Not a closure: it would be compiled apart, without the vector instructions.
+        for step in self.steps {
+            losses.push(self.shared.step(simd, self.member, step, self.work));
+        }
+        losses
     }
 }
 
