@@ -14,6 +14,7 @@ pub mod seed;
 pub mod units;
 
 pub mod cell;
+pub mod metric;
 pub mod physics;
 
 pub mod dataset;

@@ -155,7 +155,7 @@ mod tests {
         #[test]
         fn gradient_agrees_with_central_differences(a in 0.1_f64..5.0, b in 0.1_f64..5.0) {
             let dual = everything(&[Dual::<2>::variable(a, 0), Dual::variable(b, 1)]);
-            prop_assert_eq!(dual.value, everything(&[a, b]));
+            prop_assert_eq!(dual.value.to_bits(), everything(&[a, b]).to_bits());
             let h = 1e-5;
             let by_a = (everything(&[a + h, b]) - everything(&[a - h, b])) / (2.0 * h);
             let by_b = (everything(&[a, b + h]) - everything(&[a, b - h])) / (2.0 * h);
@@ -167,6 +167,7 @@ mod tests {
 
     #[test]
     fn a_constant_has_no_gradient() {
-        assert_eq!(everything(&[Dual::<3>::constant(1.0), Dual::constant(2.0)]).gradient, [0.0; 3]);
+        let gradient = everything(&[Dual::<3>::constant(1.0), Dual::constant(2.0)]).gradient;
+        assert!(gradient.iter().all(|&g| g == 0.0));
     }
 }

@@ -7,7 +7,7 @@
 //! | symbol | unit | meaning |
 //! |---|---|---|
 //! | C0 | 1 | capacity before the first cycle, fraction of the reference |
-//! | k_ref | 1/cycle | rate at the reference conditions |
+//! | `k_ref` | 1/cycle | rate at the reference conditions |
 //! | p | 1 | exponent of the charge rate `t_ref / t` |
 //! | E | J/mol | activation energy |
 //! | m | 1 | exponent of the cycle depth |
@@ -15,7 +15,7 @@
 //! | T | K | mean temperature of the charge, given in degC; reference 298.15 K |
 //! | d | 1 | depth of the cycle; reference 1 |
 //!
-//! Sources: Arrhenius factor and power law of use \[Wang2011\]; a power of depth as in \[Xu2018\]. With the references
+//! Sources: Arrhenius factor and power law of use `[Wang2011]`; a power of depth as in `[Xu2018]`. With the references
 //! taken out, `k_ref` is the rate that the data determine best and the three exponents are dimensionless slopes; a
 //! stress that does not vary leaves its exponent undetermined (no standard error). Assumes that the conditions of the
 //! cycle asked for stand for those of the cycles before it.

@@ -15,9 +15,21 @@
 //! assert!((soh - (-0.2_f64).exp()).abs() < 1e-15);
 //! ```
 
+pub mod bacon_watts;
+pub mod baseline;
+pub mod double_exponential;
 pub mod dual;
 pub mod exponential;
+pub mod exponential_plain;
+pub mod fit;
+#[cfg(test)]
+mod fixture;
+pub mod least_squares;
+pub mod line;
+pub mod rainflow;
 pub mod single_exponential;
+pub mod sqrt_linear;
+pub mod xu2018;
 
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
@@ -37,12 +49,16 @@ pub trait Real:
     + Div<f64, Output = Self>
 {
     /// Returns e to the power of `self`.
+    #[must_use]
     fn exp(self) -> Self;
     /// Returns the natural logarithm.
+    #[must_use]
     fn ln(self) -> Self;
     /// Returns the square root.
+    #[must_use]
     fn sqrt(self) -> Self;
     /// Returns the hyperbolic tangent.
+    #[must_use]
     fn tanh(self) -> Self;
 }
 
@@ -111,19 +127,46 @@ impl StressInput {
 pub enum Law {
     /// Exponential decay whose rate depends on charge time, temperature and cycle depth.
     Exponential,
+    /// `C0 exp(-k T n / t)`.
+    ExponentialPlain,
     /// `a exp(b n)`.
     SingleExponential,
+    /// `a exp(b n) + c exp(d n)`.
+    DoubleExponential,
+    /// Square root of throughput plus a linear term.
+    SqrtLinear,
+    /// Semi-empirical film growth and cycle ageing of Xu et al.
+    Xu2018,
+    /// Two straight lines that meet at a knee.
+    BaconWatts,
+    /// A straight line.
+    Line,
 }
 
 impl Law {
     /// Every law, in the order of the enum.
-    pub const ALL: [Self; 2] = [Self::Exponential, Self::SingleExponential];
+    pub const ALL: [Self; 8] = [
+        Self::Exponential,
+        Self::ExponentialPlain,
+        Self::SingleExponential,
+        Self::DoubleExponential,
+        Self::SqrtLinear,
+        Self::Xu2018,
+        Self::BaconWatts,
+        Self::Line,
+    ];
 
     /// Returns the name in files and tables.
     pub fn name(self) -> &'static str {
         match self {
             Self::Exponential => "exponential",
+            Self::ExponentialPlain => "exponential_plain",
             Self::SingleExponential => "single_exponential",
+            Self::DoubleExponential => "double_exponential",
+            Self::SqrtLinear => "sqrt_linear",
+            Self::Xu2018 => "xu2018",
+            Self::BaconWatts => "bacon_watts",
+            Self::Line => "line",
         }
     }
 
@@ -131,7 +174,13 @@ impl Law {
     pub fn parameters(self) -> &'static [Parameter] {
         match self {
             Self::Exponential => &exponential::PARAMETERS,
+            Self::ExponentialPlain => &exponential_plain::PARAMETERS,
             Self::SingleExponential => &single_exponential::PARAMETERS,
+            Self::DoubleExponential => &double_exponential::PARAMETERS,
+            Self::SqrtLinear => &sqrt_linear::PARAMETERS,
+            Self::Xu2018 => &xu2018::PARAMETERS,
+            Self::BaconWatts => &bacon_watts::PARAMETERS,
+            Self::Line => &line::PARAMETERS,
         }
     }
 
@@ -139,7 +188,13 @@ impl Law {
     pub fn stress(self) -> &'static [StressInput] {
         match self {
             Self::Exponential => &exponential::STRESS,
+            Self::ExponentialPlain => &exponential_plain::STRESS,
             Self::SingleExponential => &single_exponential::STRESS,
+            Self::DoubleExponential => &double_exponential::STRESS,
+            Self::SqrtLinear => &sqrt_linear::STRESS,
+            Self::Xu2018 => &xu2018::STRESS,
+            Self::BaconWatts => &bacon_watts::STRESS,
+            Self::Line => &line::STRESS,
         }
     }
 
@@ -150,7 +205,13 @@ impl Law {
     pub fn capacity<R: Real>(self, theta: &[R], stress: &[R]) -> R {
         match self {
             Self::Exponential => exponential::capacity(theta, stress),
+            Self::ExponentialPlain => exponential_plain::capacity(theta, stress),
             Self::SingleExponential => single_exponential::capacity(theta, stress),
+            Self::DoubleExponential => double_exponential::capacity(theta, stress),
+            Self::SqrtLinear => sqrt_linear::capacity(theta, stress),
+            Self::Xu2018 => xu2018::capacity(theta, stress),
+            Self::BaconWatts => bacon_watts::capacity(theta, stress),
+            Self::Line => line::capacity(theta, stress),
         }
     }
 
@@ -163,5 +224,49 @@ impl Law {
 impl std::fmt::Display for Law {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.pad(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_its_serde_name() {
+        for law in Law::ALL {
+            assert_eq!(serde_json::to_value(law).unwrap(), law.name());
+        }
+    }
+
+    #[test]
+    fn a_start_lies_strictly_inside_its_bounds_and_names_are_unique() {
+        for law in Law::ALL {
+            let parameters = law.parameters();
+            for (position, p) in parameters.iter().enumerate() {
+                assert!(p.lower < p.start && p.start < p.upper, "{law}: {p:?}");
+                assert!(parameters[..position].iter().all(|q| q.name != p.name), "{law}: {}", p.name);
+            }
+        }
+    }
+
+    /// A fresh cell at the start values is near its reference capacity and fades with use.
+    #[test]
+    fn every_law_starts_near_one_and_fades() {
+        let value = |input: &StressInput, n: f64| match *input {
+            StressInput::DISCHARGE_COUNT | StressInput::EQUIVALENT_FULL_CYCLES => n,
+            StressInput::ELAPSED_TIME => n * 14_400.0,
+            StressInput::CHARGE_DURATION => 10_800.0,
+            StressInput::CHARGE_TEMPERATURE => 25.0,
+            StressInput::CYCLE_DEPTH => 0.9,
+            _ => 0.5,
+        };
+        for law in Law::ALL {
+            let at = |n| {
+                let stress: Vec<f64> = law.stress().iter().map(|s| value(s, n)).collect();
+                law.capacity(&law.start(), &stress)
+            };
+            assert!((0.85..=1.15).contains(&at(0.0)), "{law}: {}", at(0.0));
+            assert!(at(300.0) < at(100.0) && at(100.0) < at(0.0), "{law}");
+        }
     }
 }

@@ -9,7 +9,7 @@
 //! | a | 1 | capacity before the first cycle, fraction of the reference |
 //! | b | 1/cycle | relative change of capacity a cycle, negative for fade |
 //!
-//! Source: \[Goebel2008\], exponential growth of the internal parameters and decay of capacity. Assumes alike cycles.
+//! Source: `[Goebel2008]`, exponential growth of the internal parameters and decay of capacity. Assumes alike cycles.
 
 use super::{Parameter, Real, StressInput};
 
