@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use polars::prelude::{Column, DataFrame, NamedFrom, ParquetReader, ParquetWriter, PolarsError, SerReader, Series};
+use polars::prelude::{
+    Column, DataFrame, NamedFrom, ParquetReader, ParquetWriter, PolarsError, SerReader, Series,
+};
 
 use super::{Cell, CellFacts, CycleColumn, CycleTable, Record, Samples, Spectrum};
 use crate::cell::{CellId, Phase};
@@ -142,7 +144,8 @@ fn samples_frame(cell: &Cell) -> std::result::Result<DataFrame, PolarsError> {
 
 fn spectra_frame(cell: &Cell) -> std::result::Result<DataFrame, PolarsError> {
     let spectra = || cell.records.iter().filter_map(|r| r.spectrum.as_ref().map(|s| (r.index, s)));
-    let joined = |get: fn(&Spectrum) -> &Vec<f64>| spectra().flat_map(|(_, s)| get(s).iter().copied()).collect();
+    let joined =
+        |get: fn(&Spectrum) -> &Vec<f64>| spectra().flat_map(|(_, s)| get(s).iter().copied()).collect();
     let owner = spectra().flat_map(|(index, s)| std::iter::repeat_n(index, s.real_ohm.len())).collect();
     DataFrame::new_infer_height(vec![
         counts("record_count", owner),
@@ -177,7 +180,8 @@ fn records_from(frame: &DataFrame) -> std::result::Result<Vec<Record>, PolarsErr
     let rows = indices.iter().zip(phases.iter()).zip(notes.iter()).enumerate();
     rows.map(|(row, ((index, phase), notes))| {
         let phase = phase.unwrap_or_default();
-        let unknown = || PolarsError::ComputeError(format!("unknown step_type `{phase}` in row {row}").into());
+        let unknown =
+            || PolarsError::ComputeError(format!("unknown step_type `{phase}` in row {row}").into());
         let mut record = Record::new(index.unwrap_or_default(), Phase::from_name(phase).ok_or_else(unknown)?);
         record.cycle_count = cycles[row];
         record.unix_time_second = unix[row];
@@ -283,7 +287,12 @@ mod tests {
         });
         let values = vec![0.5, f64::NAN];
         let columns = vec![
-            CycleColumn { name: "charge_cv_duration".into(), unit: "s".into(), label: false, values: values.clone() },
+            CycleColumn {
+                name: "charge_cv_duration".into(),
+                unit: "s".into(),
+                label: false,
+                values: values.clone(),
+            },
             CycleColumn { name: "discharge_capacity".into(), unit: "Ah".into(), label: true, values },
         ];
         Cell {
