@@ -1,0 +1,5 @@
+//! Training.
+
+pub mod engine;
+pub mod loss;
+pub mod optimizer;
