@@ -1,0 +1,177 @@
+//! Rules on one record: its samples, its stated capacity, what the reader could not read, and its twins.
+
+use std::collections::BTreeMap;
+
+use super::{
+    ABORTED_AH, ABORTED_SHARE, CAPACITY_MISMATCH, Finding, HIGHEST_C_RATE, Rule, TEMPERATURE_RANGE,
+    VOLTAGE_RANGE,
+};
+use crate::cell::Phase;
+use crate::dataset::pairing::{FEWEST_SAMPLES, net_charge_ah};
+use crate::dataset::{Cell, Record, Samples};
+
+/// Begin of a reader's note about a stated capacity that is no number.
+const CAPACITY_NOTE: &str = "capacity";
+
+/// Appends what is wrong with one record.
+pub(super) fn check(cell: &Cell, record: &Record, findings: &mut Vec<Finding>) {
+    check_presence(cell, record, findings);
+    check_samples(cell, record, findings);
+    check_ranges(cell, record, findings);
+    check_notes(cell, record, findings);
+    check_capacity(cell, record, findings);
+}
+
+/// Returns whether the reader found a stated capacity that is no number.
+pub(super) fn has_unparsable_capacity(record: &Record) -> bool {
+    record.stated_capacity_ah.is_none() && record.reader_notes.iter().any(|n| is_capacity_note(n))
+}
+
+/// Records of all cells so far, to find those that are there twice.
+#[derive(Default)]
+pub(super) struct Duplicates<'a> {
+    seen: BTreeMap<Outline, Vec<(&'a Cell, &'a Record)>>,
+}
+
+/// Phase, number of samples and bits of some end points; records of unequal outline are unequal.
+type Outline = (Phase, usize, [u64; 4]);
+
+impl<'a> Duplicates<'a> {
+    /// Appends a finding if an earlier record has the same samples, and remembers this one.
+    pub(super) fn check(&mut self, cell: &'a Cell, record: &'a Record, findings: &mut Vec<Finding>) {
+        let samples = &record.samples;
+        if samples.len() < FEWEST_SAMPLES {
+            return;
+        }
+        let outline = (record.phase, samples.len(), end_points(samples));
+        let twins = self.seen.entry(outline).or_default();
+        if let Some((first_cell, first)) = twins.iter().find(|(_, r)| equal_samples(&r.samples, samples)) {
+            let found = format!("equals record {} of {}", first.index, first_cell.id);
+            findings.push(Finding::of_record(Rule::DuplicateRecord, cell, record, 1, found));
+        } else {
+            twins.push((cell, record));
+        }
+    }
+}
+
+fn check_presence(cell: &Cell, record: &Record, findings: &mut Vec<Finding>) {
+    let n_samples = record.samples.len();
+    if record.phase == Phase::Impedance {
+        if !has_spectrum(record) && n_samples == 0 {
+            let found = "no spectrum, no stated resistance".into();
+            findings.push(Finding::of_record(Rule::MissingSpectrum, cell, record, 1, found));
+        }
+    } else if n_samples == 0 {
+        findings.push(Finding::of_record(Rule::MissingSamples, cell, record, 1, "0 samples".into()));
+    } else if n_samples < FEWEST_SAMPLES {
+        let found = format!("{n_samples} samples");
+        findings.push(Finding::of_record(Rule::TooFewSamples, cell, record, n_samples, found));
+    }
+}
+
+fn has_spectrum(record: &Record) -> bool {
+    record.spectrum.as_ref().is_some_and(|s| !s.real_ohm.is_empty())
+        || record.electrolyte_resistance_ohm.is_some()
+        || record.charge_transfer_resistance_ohm.is_some()
+}
+
+fn check_samples(cell: &Cell, record: &Record, findings: &mut Vec<Finding>) {
+    let samples = &record.samples;
+    let time: Vec<f64> = samples.time_second.iter().copied().filter(|t| t.is_finite()).collect();
+    let gaps =
+        (0..samples.len()).filter(|&k| !signals(samples).iter().all(|(_, s)| s[k].is_finite())).count();
+    let repeats = time.windows(2).filter(|t| (t[0] - t[1]).abs() <= 0.0).count();
+    let backward = time.windows(2).filter(|t| t[1] < t[0]).count();
+    let of = samples.len();
+    for (rule, count) in
+        [(Rule::NonFiniteSample, gaps), (Rule::DuplicatedTime, repeats), (Rule::TimeOutOfOrder, backward)]
+    {
+        if count > 0 {
+            let found = format!("{count} of {of} samples");
+            findings.push(Finding::of_record(rule, cell, record, count, found));
+        }
+    }
+    if is_stuck(samples) {
+        let found = format!("{} V in all {of} samples", samples.voltage_volt[0]);
+        findings.push(Finding::of_record(Rule::ConstantVoltage, cell, record, of, found));
+    }
+}
+
+fn signals(samples: &Samples) -> [(&'static str, &[f64]); 4] {
+    [
+        ("s", &samples.time_second),
+        ("V", &samples.voltage_volt),
+        ("A", &samples.current_ampere),
+        ("degrees Celsius", &samples.temperature_celsius),
+    ]
+}
+
+fn is_stuck(samples: &Samples) -> bool {
+    let voltage = &samples.voltage_volt;
+    let flows = || net_charge_ah(samples).is_some_and(|ah| ah.abs() > ABORTED_AH);
+    voltage.len() >= FEWEST_SAMPLES && voltage.windows(2).all(|v| (v[0] - v[1]).abs() <= 0.0) && flows()
+}
+
+fn check_ranges(cell: &Cell, record: &Record, findings: &mut Vec<Finding>) {
+    let samples = &record.samples;
+    let highest_ampere = cell.facts.nominal_capacity_ah.map_or(f64::INFINITY, |ah| HIGHEST_C_RATE * ah);
+    let current_range = [-highest_ampere, highest_ampere];
+    for (rule, (unit, values), range) in [
+        (Rule::VoltageOutOfRange, signals(samples)[1], VOLTAGE_RANGE),
+        (Rule::CurrentOutOfRange, signals(samples)[2], current_range),
+        (Rule::TemperatureOutOfRange, signals(samples)[3], TEMPERATURE_RANGE),
+    ] {
+        let outside: Vec<f64> =
+            values.iter().copied().filter(|&x| x.is_finite() && (x < range[0] || x > range[1])).collect();
+        if let Some(&worst) = outside.iter().max_by(|a, b| a.abs().total_cmp(&b.abs())) {
+            let found = format!("{} of {} samples, up to {worst:.3} {unit}", outside.len(), values.len());
+            findings.push(Finding::of_record(rule, cell, record, outside.len(), found));
+        }
+    }
+}
+
+fn check_notes(cell: &Cell, record: &Record, findings: &mut Vec<Finding>) {
+    for note in &record.reader_notes {
+        let capacity = is_capacity_note(note) && record.stated_capacity_ah.is_none();
+        let rule = if capacity { Rule::UnparsableCapacity } else { Rule::UnreadableValue };
+        findings.push(Finding::of_record(rule, cell, record, 1, note.clone()));
+    }
+}
+
+fn is_capacity_note(note: &str) -> bool {
+    note.get(..CAPACITY_NOTE.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(CAPACITY_NOTE))
+}
+
+fn check_capacity(cell: &Cell, record: &Record, findings: &mut Vec<Finding>) {
+    if record.phase != Phase::Discharge || has_unparsable_capacity(record) {
+        return;
+    }
+    let integrated_ah = net_charge_ah(&record.samples).map(|ah| -ah);
+    let Some(capacity_ah) = record.stated_capacity_ah.or(integrated_ah) else { return };
+    let aborted_ah = cell.facts.nominal_capacity_ah.map_or(ABORTED_AH, |ah| ABORTED_SHARE * ah);
+    if capacity_ah <= aborted_ah {
+        let found = format!("{capacity_ah:.4} Ah");
+        findings.push(Finding::of_record(Rule::AbortedDischarge, cell, record, 1, found));
+    }
+    let (Some(stated_ah), Some(integrated_ah)) = (record.stated_capacity_ah, integrated_ah) else { return };
+    if (integrated_ah - stated_ah).abs() > (CAPACITY_MISMATCH * stated_ah).max(aborted_ah) {
+        let extra_ah = integrated_ah - stated_ah;
+        let found = format!("{stated_ah:.4} Ah stated, {integrated_ah:.4} Ah integrated ({extra_ah:+.4} Ah)");
+        findings.push(Finding::of_record(Rule::CapacityMismatch, cell, record, 1, found));
+    }
+}
+
+fn end_points(samples: &Samples) -> [u64; 4] {
+    let last = samples.len() - 1;
+    [
+        samples.voltage_volt[0].to_bits(),
+        samples.voltage_volt[last].to_bits(),
+        samples.current_ampere[0].to_bits(),
+        samples.time_second[last].to_bits(),
+    ]
+}
+
+fn equal_samples(a: &Samples, b: &Samples) -> bool {
+    let same = |(x, y): (&f64, &f64)| x.to_bits() == y.to_bits();
+    signals(a).iter().zip(signals(b)).all(|((_, x), (_, y))| x.iter().zip(y).all(same))
+}
