@@ -44,15 +44,16 @@ pub(crate) fn nasa_sequence() -> Vec<Cell> {
         if let Some(id) = line.strip_prefix("# ") {
             cells.push(Cell { id: CellId::new(id), ..cell(&[]) });
         } else {
+            // No two records of the four cells are alike, as in truth.
+            let celsius = 24.0 + cells.len() as f64;
             let records = &mut cells.last_mut().unwrap().records;
-            let index = records.len() as u32;
-            records.push(sequence_record(index, line));
+            records.push(sequence_record(records.len() as u32, celsius, line));
         }
     }
     cells
 }
 
-fn sequence_record(index: u32, line: &str) -> Record {
+fn sequence_record(index: u32, celsius: f64, line: &str) -> Record {
     let fields: Vec<&str> = line.split(' ').collect();
     let phase = match fields[0] {
         "c" => Phase::Charge,
@@ -60,8 +61,8 @@ fn sequence_record(index: u32, line: &str) -> Record {
         _ => return record(index, Phase::Impedance, 0.0),
     };
     let mut record = record(index, phase, 0.0);
-    record.samples =
-        samples(fields[1].parse().unwrap(), fields[2].parse().unwrap(), 24.0 + 1e-3 * f64::from(index));
+    let celsius = celsius + 1e-3 * f64::from(index);
+    record.samples = samples(fields[1].parse().unwrap(), fields[2].parse().unwrap(), celsius);
     record.stated_capacity_ah = fields.get(3).map(|ah| ah.parse().unwrap());
     record
 }
