@@ -9,6 +9,8 @@ pub mod leakage;
 pub mod pairing;
 pub mod quality;
 pub mod reader;
+pub mod store;
+pub mod table;
 
 use std::collections::BTreeMap;
 
