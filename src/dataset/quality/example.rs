@@ -1,14 +1,15 @@
 //! Cells for the tests of this level: hand-made ones, and the record sequence of the four classic NASA cells.
 
 use crate::cell::{CellId, Phase};
-use crate::dataset::{Cell, CellFacts, Record, Samples};
+use crate::dataset::{Cell, CellFacts, Record, Samples, Spectrum};
 
 /// Returns a record of 12 samples in an hour whose constant current moves `ah`; no two records are alike.
 pub(crate) fn record(index: u32, phase: Phase, ah: f64) -> Record {
     let mut record = Record::new(index, phase);
     record.unix_time_second = Some(7200.0 * f64::from(index));
     if phase == Phase::Impedance {
-        record.electrolyte_resistance_ohm = Some(0.05);
+        let [frequency_hertz, real_ohm, imaginary_ohm] = [1e3, 0.05, -0.01].map(|x| vec![x]);
+        record.spectrum = Some(Spectrum { frequency_hertz, real_ohm, imaginary_ohm });
     } else {
         record.samples = samples(12, ah, 24.0 + 1e-3 * f64::from(index));
     }

@@ -308,8 +308,9 @@ mod tests {
 
     #[test]
     fn each_spoilt_record_is_found_by_its_rule_alone() {
-        let spoil: [(Rule, Spoil); 17] = [
-            (Rule::MissingSpectrum, |c| c.records[2].electrolyte_resistance_ohm = None),
+        let spoil: [(Rule, Spoil); 19] = [
+            (Rule::MissingSpectrum, |c| c.records[2].spectrum = None),
+            (Rule::NonFiniteSample, |c| c.records[2].spectrum.as_mut().unwrap().real_ohm[0] = f64::NAN),
             (Rule::NonFiniteSample, |c| c.records[4].samples.temperature_celsius[3] = f64::NAN),
             (Rule::NonFiniteSample, |c| c.records[4].samples.time_second[3] = f64::INFINITY),
             (Rule::DuplicatedTime, |c| {
@@ -327,6 +328,7 @@ mod tests {
                 c.records[4].stated_capacity_ah = None;
                 c.records[4].reader_notes.push("capacity: `[]` is no number".into());
             }),
+            (Rule::UnparsableCapacity, |c| c.records[4].stated_capacity_ah = Some(f64::NAN)),
             (Rule::MissingCapacity, |c| c.records[4].stated_capacity_ah = None),
             (Rule::CapacityMismatch, |c| c.records[4].stated_capacity_ah = Some(1.5)),
             (Rule::DuplicateRecord, |c| c.records[3].samples = c.records[0].samples.clone()),
@@ -369,6 +371,7 @@ mod tests {
         let mut cell = healthy();
         for idx in [0, 3, 5] {
             cell.records[idx].samples = Samples::default();
+            cell.records[idx].reader_notes = vec!["`00001.csv` is not there".into()];
         }
         let report = check(&[cell]);
         assert_eq!(report.count(Rule::MissingSamples), 3);

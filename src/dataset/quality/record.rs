@@ -8,7 +8,7 @@ use super::{
 };
 use crate::cell::Phase;
 use crate::dataset::pairing::{FEWEST_SAMPLES, net_charge_ah};
-use crate::dataset::{Cell, Record, Samples};
+use crate::dataset::{Cell, Record, Samples, Spectrum};
 
 /// Begin of a reader's note about a stated capacity that is no number.
 const CAPACITY_NOTE: &str = "capacity";
@@ -22,9 +22,13 @@ pub(super) fn check(cell: &Cell, record: &Record, findings: &mut Vec<Finding>) {
     check_capacity(cell, record, findings);
 }
 
-/// Returns whether the reader found a stated capacity that is no number.
-pub(super) fn has_unparsable_capacity(record: &Record) -> bool {
-    record.stated_capacity_ah.is_none() && record.reader_notes.iter().any(|n| is_capacity_note(n))
+/// Returns what a stated capacity is that is no finite number; `None` where it is one or nothing is stated.
+pub(super) fn unparsable_capacity(record: &Record) -> Option<String> {
+    match record.stated_capacity_ah {
+        Some(ah) if ah.is_finite() => None,
+        Some(ah) => Some(format!("capacity: {ah}")),
+        None => record.reader_notes.iter().find(|note| is_capacity_note(note)).cloned(),
+    }
 }
 
 /// Records of all cells so far, to find those that are there twice.
@@ -56,23 +60,24 @@ impl<'a> Duplicates<'a> {
 
 fn check_presence(cell: &Cell, record: &Record, findings: &mut Vec<Finding>) {
     let n_samples = record.samples.len();
-    if record.phase == Phase::Impedance {
-        if !has_spectrum(record) && n_samples == 0 {
-            let found = "no spectrum, no stated resistance".into();
-            findings.push(Finding::of_record(Rule::MissingSpectrum, cell, record, 1, found));
-        }
-    } else if n_samples == 0 {
-        findings.push(Finding::of_record(Rule::MissingSamples, cell, record, 1, "0 samples".into()));
-    } else if n_samples < FEWEST_SAMPLES {
+    if let Some(rule) = missing(record) {
+        let notes: Vec<&str> = other_notes(record).map(String::as_str).collect();
+        let found = if notes.is_empty() { format!("{n_samples} samples") } else { notes.join("; ") };
+        findings.push(Finding::of_record(rule, cell, record, 1, found));
+    } else if record.phase != Phase::Impedance && n_samples < FEWEST_SAMPLES {
         let found = format!("{n_samples} samples");
         findings.push(Finding::of_record(Rule::TooFewSamples, cell, record, n_samples, found));
     }
 }
 
-fn has_spectrum(record: &Record) -> bool {
-    record.spectrum.as_ref().is_some_and(|s| !s.real_ohm.is_empty())
-        || record.electrolyte_resistance_ohm.is_some()
-        || record.charge_transfer_resistance_ohm.is_some()
+/// Returns the rule for what the record should hold and does not.
+fn missing(record: &Record) -> Option<Rule> {
+    match record.phase {
+        _ if !record.samples.is_empty() => None,
+        Phase::Impedance if record.spectrum.as_ref().is_some_and(|s| !s.real_ohm.is_empty()) => None,
+        Phase::Impedance => Some(Rule::MissingSpectrum),
+        _ => Some(Rule::MissingSamples),
+    }
 }
 
 fn check_samples(cell: &Cell, record: &Record, findings: &mut Vec<Finding>) {
@@ -82,7 +87,7 @@ fn check_samples(cell: &Cell, record: &Record, findings: &mut Vec<Finding>) {
         (0..samples.len()).filter(|&k| !signals(samples).iter().all(|(_, s)| s[k].is_finite())).count();
     let repeats = time.windows(2).filter(|t| (t[0] - t[1]).abs() <= 0.0).count();
     let backward = time.windows(2).filter(|t| t[1] < t[0]).count();
-    let of = samples.len();
+    let of = samples.len().max(record.spectrum.as_ref().map_or(0, |s| s.real_ohm.len()));
     for (rule, count) in
         [(Rule::NonFiniteSample, gaps), (Rule::DuplicatedTime, repeats), (Rule::TimeOutOfOrder, backward)]
     {
@@ -95,6 +100,12 @@ fn check_samples(cell: &Cell, record: &Record, findings: &mut Vec<Finding>) {
         let found = format!("{} V in all {of} samples", samples.voltage_volt[0]);
         findings.push(Finding::of_record(Rule::ConstantVoltage, cell, record, of, found));
     }
+}
+
+/// Returns the number of points without a finite impedance; a source need not state frequencies.
+fn n_non_finite(spectrum: &Spectrum) -> usize {
+    let parts = spectrum.real_ohm.iter().zip(&spectrum.imaginary_ohm);
+    parts.filter(|(re, im)| !re.is_finite() || !im.is_finite()).count()
 }
 
 fn signals(samples: &Samples) -> [(&'static str, &[f64]); 4] {
@@ -131,11 +142,21 @@ fn check_ranges(cell: &Cell, record: &Record, findings: &mut Vec<Finding>) {
 }
 
 fn check_notes(cell: &Cell, record: &Record, findings: &mut Vec<Finding>) {
-    for note in &record.reader_notes {
-        let capacity = is_capacity_note(note) && record.stated_capacity_ah.is_none();
-        let rule = if capacity { Rule::UnparsableCapacity } else { Rule::UnreadableValue };
-        findings.push(Finding::of_record(rule, cell, record, 1, note.clone()));
+    if let Some(found) = unparsable_capacity(record) {
+        findings.push(Finding::of_record(Rule::UnparsableCapacity, cell, record, 1, found));
     }
+    // Where nothing is there, the notes say why and stand in that finding.
+    if missing(record).is_none() {
+        for note in other_notes(record) {
+            findings.push(Finding::of_record(Rule::UnreadableValue, cell, record, 1, note.clone()));
+        }
+    }
+}
+
+/// Returns the notes on anything but an unparsable capacity.
+fn other_notes(record: &Record) -> impl Iterator<Item = &String> {
+    let unparsable = unparsable_capacity(record).is_some();
+    record.reader_notes.iter().filter(move |note| !(unparsable && is_capacity_note(note)))
 }
 
 fn is_capacity_note(note: &str) -> bool {
@@ -143,7 +164,7 @@ fn is_capacity_note(note: &str) -> bool {
 }
 
 fn check_capacity(cell: &Cell, record: &Record, findings: &mut Vec<Finding>) {
-    if record.phase != Phase::Discharge || has_unparsable_capacity(record) {
+    if record.phase != Phase::Discharge || unparsable_capacity(record).is_some() {
         return;
     }
     let integrated_ah = net_charge_ah(&record.samples).map(|ah| -ah);

@@ -138,10 +138,8 @@ pub const RULES: [RuleRow; 27] = [
         .says("the cell has neither records nor a table", "nothing can be learnt from the cell"),
     row(Rule::MissingSamples, "missing_samples", Severity::Unusable, Scope::Record)
         .says("the source lists the record without its samples", "no input can be computed from the record"),
-    row(Rule::MissingSpectrum, "missing_spectrum", Severity::Unusable, Scope::Record).says(
-        "the impedance record has neither a spectrum nor a stated resistance",
-        "no input can be computed from the record",
-    ),
+    row(Rule::MissingSpectrum, "missing_spectrum", Severity::Note, Scope::Record)
+        .says("the impedance record has no spectrum", "only the resistances that the source states can be used"),
     row(Rule::TooFewSamples, "too_few_samples", Severity::Unusable, Scope::Record)
         .says("the record has too few samples", "no input can be computed from the record")
         .beyond(
@@ -150,7 +148,7 @@ pub const RULES: [RuleRow; 27] = [
             "between NASA's 5-sample stub (B0005, record 615) and its shortest discharges (9 samples, B0041-B0044)",
         ),
     row(Rule::NonFiniteSample, "non_finite_sample", Severity::Warning, Scope::Record)
-        .says("a sample is missing or not finite", "integrals pass over the sample"),
+        .says("a sample or spectrum point is missing or not finite", "integrals pass over the sample"),
     row(Rule::DuplicatedTime, "duplicated_time", Severity::Warning, Scope::Record)
         .says("a sample has the time of the sample before it", "rates between the two are undefined"),
     row(Rule::TimeOutOfOrder, "time_out_of_order", Severity::Warning, Scope::Record)

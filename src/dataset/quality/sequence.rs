@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::record::has_unparsable_capacity;
+use super::record::unparsable_capacity;
 use super::{Finding, Rule, WHOLE_FIRST_CHARGE};
 use crate::cell::Phase;
 use crate::dataset::Cell;
@@ -40,7 +40,8 @@ fn check_labels(cell: &Cell, findings: &mut Vec<Finding>) {
     if n_stated == 0 {
         return;
     }
-    for record in discharges().filter(|r| r.stated_capacity_ah.is_none() && !has_unparsable_capacity(r)) {
+    for record in discharges().filter(|r| r.stated_capacity_ah.is_none() && unparsable_capacity(r).is_none())
+    {
         let found = format!("no capacity; {n_stated} other discharges state theirs");
         findings.push(Finding::of_record(Rule::MissingCapacity, cell, record, 1, found));
     }
