@@ -380,6 +380,16 @@ mod tests {
     }
 
     #[test]
+    fn a_signal_that_was_never_recorded_is_said_once_a_cell() {
+        let mut cell = healthy();
+        for record in &mut cell.records {
+            record.samples.temperature_celsius.fill(f64::NAN);
+        }
+        let found: Vec<_> = check(&[cell]).findings.into_iter().map(|f| (f.rule, f.count, f.found)).collect();
+        assert_eq!(found, [(Rule::MissingSignal, 6, "no temperature in 6 of 6 records with samples".into())]);
+    }
+
+    #[test]
     fn a_cell_without_charge_records_says_so_once() {
         let report = check(&[cell(&[(Phase::Discharge, -1.8), (Phase::Discharge, -1.7)]), cell(&[])]);
         let found: Vec<_> = report.findings.iter().map(|f| (f.rule, f.record, f.count)).collect();

@@ -83,8 +83,7 @@ fn missing(record: &Record) -> Option<Rule> {
 fn check_samples(cell: &Cell, record: &Record, findings: &mut Vec<Finding>) {
     let samples = &record.samples;
     let time: Vec<f64> = samples.time_second.iter().copied().filter(|t| t.is_finite()).collect();
-    let gaps =
-        (0..samples.len()).filter(|&k| !signals(samples).iter().all(|(_, s)| s[k].is_finite())).count();
+    let gaps = n_gaps(samples) + record.spectrum.as_ref().map_or(0, n_non_finite);
     let repeats = time.windows(2).filter(|t| (t[0] - t[1]).abs() <= 0.0).count();
     let backward = time.windows(2).filter(|t| t[1] < t[0]).count();
     let of = samples.len().max(record.spectrum.as_ref().map_or(0, |s| s.real_ohm.len()));
@@ -102,13 +101,26 @@ fn check_samples(cell: &Cell, record: &Record, findings: &mut Vec<Finding>) {
     }
 }
 
+/// Returns the number of samples that lack a value of a signal which the record has.
+fn n_gaps(samples: &Samples) -> usize {
+    let present = signals(samples).map(|(_, signal)| signal).into_iter().filter(|signal| !is_missing(signal));
+    let present: Vec<&[f64]> = present.collect();
+    (0..samples.len()).filter(|&k| present.iter().any(|signal| !signal[k].is_finite())).count()
+}
+
+/// Returns whether a signal has no finite value.
+pub(super) fn is_missing(signal: &[f64]) -> bool {
+    !signal.iter().any(|x| x.is_finite())
+}
+
 /// Returns the number of points without a finite impedance; a source need not state frequencies.
 fn n_non_finite(spectrum: &Spectrum) -> usize {
     let parts = spectrum.real_ohm.iter().zip(&spectrum.imaginary_ohm);
     parts.filter(|(re, im)| !re.is_finite() || !im.is_finite()).count()
 }
 
-fn signals(samples: &Samples) -> [(&'static str, &[f64]); 4] {
+/// Returns unit and values of time, voltage, current and temperature.
+pub(super) fn signals(samples: &Samples) -> [(&'static str, &[f64]); 4] {
     [
         ("s", &samples.time_second),
         ("V", &samples.voltage_volt),

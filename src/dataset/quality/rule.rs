@@ -35,6 +35,7 @@ pub enum Rule {
     EmptyCell,
     MissingSamples,
     MissingSpectrum,
+    MissingSignal,
     TooFewSamples,
     NonFiniteSample,
     DuplicatedTime,
@@ -133,13 +134,17 @@ impl Rule {
 }
 
 /// Every rule, in the order of [`Rule`].
-pub const RULES: [RuleRow; 27] = [
+pub const RULES: [RuleRow; 28] = [
     row(Rule::EmptyCell, "empty_cell", Severity::Unusable, Scope::Cell)
         .says("the cell has neither records nor a table", "nothing can be learnt from the cell"),
     row(Rule::MissingSamples, "missing_samples", Severity::Unusable, Scope::Record)
         .says("the source lists the record without its samples", "no input can be computed from the record"),
     row(Rule::MissingSpectrum, "missing_spectrum", Severity::Note, Scope::Record)
         .says("the impedance record has no spectrum", "only the resistances that the source states can be used"),
+    row(Rule::MissingSignal, "missing_signal", Severity::Note, Scope::Cell).says(
+        "a signal has no finite value in some records of the cell that have samples",
+        "inputs from that signal are missing there",
+    ),
     row(Rule::TooFewSamples, "too_few_samples", Severity::Unusable, Scope::Record)
         .says("the record has too few samples", "no input can be computed from the record")
         .beyond(

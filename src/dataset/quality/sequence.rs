@@ -2,14 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use super::record::unparsable_capacity;
+use super::record::{is_missing, signals, unparsable_capacity};
 use super::{Finding, Rule, WHOLE_FIRST_CHARGE};
 use crate::cell::Phase;
-use crate::dataset::Cell;
 use crate::dataset::pairing::{ChargeDefect, Discharge, discharges, net_charge_ah, usual_charge_ah};
+use crate::dataset::{Cell, Record};
 
 /// Appends what is wrong with the records of a cell together.
 pub(super) fn check(cell: &Cell, findings: &mut Vec<Finding>) {
+    check_signals(cell, findings);
     check_order(cell, findings);
     check_labels(cell, findings);
     let pairs = discharges(cell);
@@ -20,6 +21,17 @@ pub(super) fn check(cell: &Cell, findings: &mut Vec<Finding>) {
     }
     check_pairs(cell, &pairs, findings);
     check_first_charge(cell, findings);
+}
+
+fn check_signals(cell: &Cell, findings: &mut Vec<Finding>) {
+    let with_samples: Vec<&Record> = cell.records.iter().filter(|r| !r.samples.is_empty()).collect();
+    for (position, name) in ["time", "voltage", "current", "temperature"].into_iter().enumerate() {
+        let n = with_samples.iter().filter(|r| is_missing(signals(&r.samples)[position].1)).count();
+        if n > 0 {
+            let found = format!("no {name} in {n} of {} records with samples", with_samples.len());
+            findings.push(Finding::of_cell(Rule::MissingSignal, cell, n as u64, found));
+        }
+    }
 }
 
 fn check_order(cell: &Cell, findings: &mut Vec<Finding>) {
