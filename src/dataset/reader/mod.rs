@@ -4,6 +4,8 @@
 //! ascending order of their id. Whatever it cannot understand inside a record becomes a missing value and a
 //! `reader_notes` line; only a file that cannot be used at all is an error.
 
+pub mod archive;
+
 use std::path::PathBuf;
 
 use super::{Cell, CellFacts};
