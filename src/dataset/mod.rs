@@ -5,6 +5,8 @@
 //! value is `None` or NaN here and null on disk, never 0.
 
 pub mod reader;
+pub mod store;
+pub mod table;
 
 use std::collections::BTreeMap;
 

@@ -1,0 +1,317 @@
+//! Canonical tables on disk: a cell as Parquet columns with Battery Data Format names, and back.
+
+use std::path::Path;
+
+use polars::prelude::{Column, DataFrame, NamedFrom, ParquetReader, ParquetWriter, PolarsError, SerReader, Series};
+
+use super::{Cell, CellFacts, CycleColumn, CycleTable, Record, Samples, Spectrum};
+use crate::cell::{CellId, Phase};
+use crate::file::{self, FileError};
+
+/// The Parquet files of a cell, each `<file stem>.<name>.parquet`.
+pub const TABLES: [&str; 4] = ["records", "samples", "spectra", "inputs"];
+
+/// Mark before a label column's name in the table of ready-made inputs.
+const LABEL_MARK: &str = "label:";
+
+/// Reads and writes fail as files do.
+type Result<T> = std::result::Result<T, FileError>;
+
+/// Writes the tables of `cell` that have rows as `<stem>.<table>.parquet`; returns the names of the files.
+///
+/// # Errors
+/// [`FileError::Write`].
+pub fn write_cell(folder: &Path, stem: &str, cell: &Cell) -> Result<Vec<String>> {
+    let frames = [records_frame(cell), samples_frame(cell), spectra_frame(cell), inputs_frame(cell)];
+    let mut names = Vec::new();
+    for (table, frame) in TABLES.into_iter().zip(frames) {
+        let name = format!("{stem}.{table}.parquet");
+        let path = folder.join(&name);
+        let mut frame = frame.map_err(|e| FileError::parse(&path, e))?;
+        if frame.height() > 0 {
+            write_frame(&path, &mut frame)?;
+            names.push(name);
+        }
+    }
+    Ok(names)
+}
+
+/// Reads the tables of a cell that [`write_cell`] wrote.
+///
+/// # Errors
+/// [`FileError::Read`], or [`FileError::Parse`] where a column is missing or of another type.
+pub fn read_cell(folder: &Path, stem: &str, id: CellId, facts: CellFacts) -> Result<Cell> {
+    let frame = |table: &str| read_frame(&folder.join(format!("{stem}.{table}.parquet")));
+    let bad = |table: &str, e| FileError::parse(folder.join(format!("{stem}.{table}.parquet")), e);
+    let mut records = match frame("records")? {
+        Some(f) => records_from(&f).map_err(|e| bad("records", e))?,
+        None => Vec::new(),
+    };
+    if let Some(f) = frame("samples")? {
+        fill_samples(&mut records, &f).map_err(|e| bad("samples", e))?;
+    }
+    if let Some(f) = frame("spectra")? {
+        fill_spectra(&mut records, &f).map_err(|e| bad("spectra", e))?;
+    }
+    let table = match frame("inputs")? {
+        Some(f) => Some(inputs_from(&f).map_err(|e| bad("inputs", e))?),
+        None => None,
+    };
+    Ok(Cell { id, facts, records, table })
+}
+
+/// Writes any table of equally long columns, atomically; NaN becomes null.
+///
+/// # Errors
+/// [`FileError::Write`] or [`FileError::Parse`].
+pub fn write_columns(path: &Path, columns: Vec<Column>) -> Result<()> {
+    let mut frame = DataFrame::new_infer_height(columns).map_err(|e| FileError::parse(path, e))?;
+    write_frame(path, &mut frame)
+}
+
+/// Returns a column of numbers; NaN becomes null.
+pub fn numbers(name: &str, values: Vec<f64>) -> Column {
+    if values.iter().any(|v| v.is_nan()) {
+        let values: Vec<Option<f64>> = values.into_iter().map(|v| Some(v).filter(|v| !v.is_nan())).collect();
+        return Series::new(name.into(), values).into();
+    }
+    Series::from_vec(name.into(), values).into()
+}
+
+/// Returns a column of counts.
+pub fn counts(name: &str, values: Vec<u32>) -> Column {
+    Series::from_vec(name.into(), values).into()
+}
+
+/// Returns a column of texts.
+pub fn texts<S: AsRef<str>>(name: &str, values: &[S]) -> Column {
+    let values: Vec<&str> = values.iter().map(AsRef::as_ref).collect();
+    Series::new(name.into(), values).into()
+}
+
+fn write_frame(path: &Path, frame: &mut DataFrame) -> Result<()> {
+    file::write_with(path, |out| {
+        let written = ParquetWriter::new(out).finish(frame);
+        written.map(drop).map_err(|e| std::io::Error::other(e.to_string()))
+    })
+    .map_err(|e| FileError::write(path, e))
+}
+
+/// Reads a Parquet file; `None` where there is none.
+fn read_frame(path: &Path) -> Result<Option<DataFrame>> {
+    let open = match std::fs::File::open(path) {
+        Ok(open) => open,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(FileError::read(path, e)),
+    };
+    ParquetReader::new(open).finish().map(Some).map_err(|e| FileError::parse(path, e))
+}
+
+fn records_frame(cell: &Cell) -> std::result::Result<DataFrame, PolarsError> {
+    let r = &cell.records;
+    let optional = |get: fn(&Record) -> Option<f64>| r.iter().map(|r| get(r).unwrap_or(f64::NAN)).collect();
+    let cycles: Vec<Option<u32>> = r.iter().map(|r| r.cycle_count).collect();
+    let phases: Vec<&str> = r.iter().map(|r| r.phase.name()).collect();
+    let notes: Vec<String> = r.iter().map(|r| r.reader_notes.join("\n")).collect();
+    DataFrame::new_infer_height(vec![
+        counts("record_count", r.iter().map(|r| r.index).collect()),
+        Series::new("cycle_count".into(), cycles).into(),
+        texts("step_type", &phases),
+        numbers("unix_time_second", optional(|r| r.unix_time_second)),
+        numbers("ambient_temperature_celsius", optional(|r| r.ambient_temperature_celsius)),
+        numbers("stated_discharging_capacity_ah", optional(|r| r.stated_capacity_ah)),
+        numbers("electrolyte_resistance_ohm", optional(|r| r.electrolyte_resistance_ohm)),
+        numbers("charge_transfer_resistance_ohm", optional(|r| r.charge_transfer_resistance_ohm)),
+        texts("reader_notes", &notes),
+    ])
+}
+
+fn samples_frame(cell: &Cell) -> std::result::Result<DataFrame, PolarsError> {
+    let joined = |get: fn(&Samples) -> &Vec<f64>| -> Vec<f64> {
+        cell.records.iter().flat_map(|r| get(&r.samples).iter().copied()).collect()
+    };
+    let owner = cell.records.iter().flat_map(|r| std::iter::repeat_n(r.index, r.samples.len())).collect();
+    DataFrame::new_infer_height(vec![
+        counts("record_count", owner),
+        numbers("test_time_second", joined(|s| &s.time_second)),
+        numbers("voltage_volt", joined(|s| &s.voltage_volt)),
+        numbers("current_ampere", joined(|s| &s.current_ampere)),
+        numbers("surface_temperature_celsius", joined(|s| &s.temperature_celsius)),
+    ])
+}
+
+fn spectra_frame(cell: &Cell) -> std::result::Result<DataFrame, PolarsError> {
+    let spectra = || cell.records.iter().filter_map(|r| r.spectrum.as_ref().map(|s| (r.index, s)));
+    let joined = |get: fn(&Spectrum) -> &Vec<f64>| spectra().flat_map(|(_, s)| get(s).iter().copied()).collect();
+    let owner = spectra().flat_map(|(index, s)| std::iter::repeat_n(index, s.real_ohm.len())).collect();
+    DataFrame::new_infer_height(vec![
+        counts("record_count", owner),
+        numbers("frequency_hertz", joined(|s| &s.frequency_hertz)),
+        numbers("real_impedance_ohm", joined(|s| &s.real_ohm)),
+        numbers("imaginary_impedance_ohm", joined(|s| &s.imaginary_ohm)),
+    ])
+}
+
+/// Columns of ready-made inputs are `[label:]<name> / <unit>` on disk.
+fn inputs_frame(cell: &Cell) -> std::result::Result<DataFrame, PolarsError> {
+    let Some(table) = &cell.table else { return Ok(DataFrame::empty()) };
+    let mut columns = vec![counts("cycle_count", table.cycle_count.clone())];
+    columns.extend(table.columns.iter().map(|c| {
+        let mark = if c.label { LABEL_MARK } else { "" };
+        numbers(&format!("{mark}{} / {}", c.name, c.unit), c.values.clone())
+    }));
+    DataFrame::new_infer_height(columns)
+}
+
+fn records_from(frame: &DataFrame) -> std::result::Result<Vec<Record>, PolarsError> {
+    let number = |name: &str| -> std::result::Result<Vec<Option<f64>>, PolarsError> {
+        Ok(frame.column(name)?.f64()?.iter().collect())
+    };
+    let (unix, ambient) = (number("unix_time_second")?, number("ambient_temperature_celsius")?);
+    let stated = number("stated_discharging_capacity_ah")?;
+    let (re, rct) = (number("electrolyte_resistance_ohm")?, number("charge_transfer_resistance_ohm")?);
+    let cycles: Vec<Option<u32>> = frame.column("cycle_count")?.u32()?.iter().collect();
+    let phases = frame.column("step_type")?.str()?;
+    let notes = frame.column("reader_notes")?.str()?;
+    let indices = frame.column("record_count")?.u32()?;
+    let rows = indices.iter().zip(phases.iter()).zip(notes.iter()).enumerate();
+    rows.map(|(row, ((index, phase), notes))| {
+        let phase = phase.unwrap_or_default();
+        let unknown = || PolarsError::ComputeError(format!("unknown step_type `{phase}` in row {row}").into());
+        let mut record = Record::new(index.unwrap_or_default(), Phase::from_name(phase).ok_or_else(unknown)?);
+        record.cycle_count = cycles[row];
+        record.unix_time_second = unix[row];
+        record.ambient_temperature_celsius = ambient[row];
+        record.stated_capacity_ah = stated[row];
+        record.electrolyte_resistance_ohm = re[row];
+        record.charge_transfer_resistance_ohm = rct[row];
+        record.reader_notes = notes.unwrap_or_default().lines().map(str::to_owned).collect();
+        Ok(record)
+    })
+    .collect()
+}
+
+fn fill_samples(records: &mut [Record], frame: &DataFrame) -> std::result::Result<(), PolarsError> {
+    let time = column(frame, "test_time_second")?;
+    let voltage = column(frame, "voltage_volt")?;
+    let current = column(frame, "current_ampere")?;
+    let temperature = column(frame, "surface_temperature_celsius")?;
+    for (position, from, to) in runs(records, &owners(frame)?) {
+        records[position].samples = Samples {
+            time_second: time[from..to].to_vec(),
+            voltage_volt: voltage[from..to].to_vec(),
+            current_ampere: current[from..to].to_vec(),
+            temperature_celsius: temperature[from..to].to_vec(),
+        };
+    }
+    Ok(())
+}
+
+fn fill_spectra(records: &mut [Record], frame: &DataFrame) -> std::result::Result<(), PolarsError> {
+    let frequency = column(frame, "frequency_hertz")?;
+    let (real, imaginary) = (column(frame, "real_impedance_ohm")?, column(frame, "imaginary_impedance_ohm")?);
+    for (position, from, to) in runs(records, &owners(frame)?) {
+        records[position].spectrum = Some(Spectrum {
+            frequency_hertz: frequency[from..to].to_vec(),
+            real_ohm: real[from..to].to_vec(),
+            imaginary_ohm: imaginary[from..to].to_vec(),
+        });
+    }
+    Ok(())
+}
+
+fn inputs_from(frame: &DataFrame) -> std::result::Result<CycleTable, PolarsError> {
+    let cycle_count = frame.column("cycle_count")?.u32()?.iter().map(Option::unwrap_or_default).collect();
+    let mut columns = Vec::new();
+    for name in frame.get_column_names().into_iter().filter(|n| n.as_str() != "cycle_count") {
+        let values = column(frame, name)?;
+        let label = name.starts_with(LABEL_MARK);
+        let (plain, unit) = name.trim_start_matches(LABEL_MARK).rsplit_once(" / ").unwrap_or((name, "1"));
+        columns.push(CycleColumn { name: plain.into(), unit: unit.into(), label, values });
+    }
+    Ok(CycleTable { cycle_count, columns })
+}
+
+fn column(frame: &DataFrame, name: &str) -> std::result::Result<Vec<f64>, PolarsError> {
+    let rechunked = frame.column(name)?.f64()?.rechunk().into_owned();
+    Ok(match rechunked.cont_slice() {
+        Ok(slice) => slice.to_vec(),
+        Err(_) => rechunked.iter().map(|v| v.unwrap_or(f64::NAN)).collect(),
+    })
+}
+
+fn owners(frame: &DataFrame) -> std::result::Result<Vec<u32>, PolarsError> {
+    Ok(frame.column("record_count")?.u32()?.iter().map(Option::unwrap_or_default).collect())
+}
+
+/// Returns (position of the record, first row, end) for each run of rows that belong to one record.
+fn runs(records: &[Record], owners: &[u32]) -> Vec<(usize, usize, usize)> {
+    let mut runs = Vec::new();
+    let (mut position, mut from) = (0, 0);
+    for run in owners.chunk_by(|a, b| a == b) {
+        while position < records.len() && records[position].index != run[0] {
+            position += 1;
+        }
+        if position == records.len() {
+            break;
+        }
+        runs.push((position, from, from + run.len()));
+        from += run.len();
+    }
+    runs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cell() -> Cell {
+        let mut discharge = Record::new(3, Phase::Discharge);
+        discharge.stated_capacity_ah = Some(1.8);
+        discharge.reader_notes = vec!["first".into(), "second".into()];
+        discharge.samples = Samples {
+            time_second: vec![0.0, 10.0],
+            voltage_volt: vec![4.1, f64::NAN],
+            current_ampere: vec![-2.0, -2.0],
+            temperature_celsius: vec![24.0, 25.0],
+        };
+        let mut impedance = Record::new(4, Phase::Impedance);
+        impedance.spectrum = Some(Spectrum {
+            frequency_hertz: vec![f64::NAN],
+            real_ohm: vec![0.05],
+            imaginary_ohm: vec![-0.01],
+        });
+        let values = vec![0.5, f64::NAN];
+        let columns = vec![
+            CycleColumn { name: "charge_cv_duration".into(), unit: "s".into(), label: false, values: values.clone() },
+            CycleColumn { name: "discharge_capacity".into(), unit: "Ah".into(), label: true, values },
+        ];
+        Cell {
+            id: CellId::new("A/1"),
+            facts: CellFacts::default(),
+            records: vec![Record::new(0, Phase::Charge), discharge, impedance],
+            table: Some(CycleTable { cycle_count: vec![1, 2], columns }),
+        }
+    }
+
+    #[test]
+    fn parquet_round_trip_keeps_every_value_and_every_missing_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let cell = cell();
+        assert_eq!(write_cell(folder.path(), "a", &cell).unwrap().len(), 4);
+        let back = read_cell(folder.path(), "a", cell.id.clone(), cell.facts.clone()).unwrap();
+        assert_eq!(format!("{back:?}"), format!("{cell:?}"), "NaN compares as text");
+        assert!(back.records[0].samples.is_empty());
+    }
+
+    #[test]
+    fn a_damaged_table_is_an_error_that_names_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        write_cell(folder.path(), "a", &cell()).unwrap();
+        let path = folder.path().join("a.samples.parquet");
+        let bytes = std::fs::read(&path).unwrap();
+        file::write_atomic(&path, &bytes[..bytes.len() / 2]).unwrap();
+        let error = read_cell(folder.path(), "a", CellId::new("A"), CellFacts::default()).unwrap_err();
+        assert!(error.to_string().contains("a.samples.parquet"), "{error}");
+    }
+}
