@@ -54,7 +54,12 @@ pub fn gunzip_if_needed(path: &Path, bytes: Vec<u8>) -> Result<Vec<u8>, ReadErro
         return Ok(bytes);
     }
     read_capped(MultiGzDecoder::new(bytes.as_slice()), 4 * bytes.len() as u64, MAX_FILE_BYTES)
-        .map_err(|e| damaged(path, "its gzip stream", e))
+        .map_err(|e| damaged(path, "its gzip stream", &e))
+}
+
+/// Tells whether a file name ends in `.extension`, whatever the case.
+pub fn has_extension(name: &str, extension: &str) -> bool {
+    Path::new(name).extension().is_some_and(|e| e.eq_ignore_ascii_case(extension))
 }
 
 /// What the first bytes of a file say it is.
@@ -89,7 +94,8 @@ impl Walk<'_, '_, '_> {
     fn folder(&mut self, folder: &Path, prefix: &str, depth: u32) -> Result<(), ReadError> {
         let refused = |e| FileError::read(folder, e);
         let entries = fs::read_dir(folder).map_err(refused)?;
-        let mut paths = entries.map(|e| e.map(|e| e.path())).collect::<io::Result<Vec<_>>>().map_err(refused)?;
+        let mut paths =
+            entries.map(|e| e.map(|e| e.path())).collect::<io::Result<Vec<_>>>().map_err(refused)?;
         paths.sort();
         for path in paths {
             let name = format!("{prefix}{}", path.file_name().unwrap_or_default().to_string_lossy());
@@ -134,7 +140,7 @@ impl Walk<'_, '_, '_> {
     /// Takes an unpacked stream, which is a tar or one file called `name`.
     fn stream(&mut self, unpacked: impl Read, name: &str) -> Result<(), ReadError> {
         let mut unpacked = unpacked.take(MAX_ARCHIVE_BYTES);
-        let head = read_head(&mut unpacked).map_err(|e| damaged(self.source, name, e))?;
+        let head = read_head(&mut unpacked).map_err(|e| damaged(self.source, name, &e))?;
         let tar = Kind::of(&head) == Kind::Tar;
         let whole = Cursor::new(head).chain(unpacked);
         if tar {
@@ -143,13 +149,13 @@ impl Walk<'_, '_, '_> {
         if !(self.want)(name) {
             return Ok(());
         }
-        let bytes = read_capped(whole, 0, MAX_FILE_BYTES).map_err(|e| damaged(self.source, name, e))?;
+        let bytes = read_capped(whole, 0, MAX_FILE_BYTES).map_err(|e| damaged(self.source, name, &e))?;
         (self.visit)(name, bytes)
     }
 
     fn tar(&mut self, stream: impl Read) -> Result<(), ReadError> {
         let source = self.source;
-        let broken = |e| damaged(source, "its tar stream", e);
+        let broken = |e| damaged(source, "its tar stream", &e);
         let mut archive = tar::Archive::new(stream.take(MAX_ARCHIVE_BYTES));
         for entry in archive.entries().map_err(broken)? {
             let entry = entry.map_err(broken)?;
@@ -164,7 +170,7 @@ impl Walk<'_, '_, '_> {
 
     fn zip<R: Read + Seek>(&mut self, stream: R, prefix: &str, depth: u32) -> Result<(), ReadError> {
         let source = self.source;
-        let broken = |place: &str, e: zip::result::ZipError| damaged(source, place, io::Error::other(e));
+        let broken = |place: &str, e: zip::result::ZipError| damaged(source, place, &io::Error::other(e));
         let mut archive = ZipArchive::new(stream).map_err(|e| broken("its zip directory", e))?;
         for i in 0..archive.len() {
             let place = format!("zip entry {i}");
@@ -173,8 +179,9 @@ impl Walk<'_, '_, '_> {
             if !entry.is_file() {
                 continue;
             }
-            if name.to_ascii_lowercase().ends_with(".zip") && depth < MAX_DEPTH {
-                let inner = read_capped(&mut entry, 0, MAX_FILE_BYTES).map_err(|e| damaged(source, &name, e))?;
+            if has_extension(&name, "zip") && depth < MAX_DEPTH {
+                let inner =
+                    read_capped(&mut entry, 0, MAX_FILE_BYTES).map_err(|e| damaged(source, &name, &e))?;
                 self.zip(Cursor::new(inner), &format!("{name}/"), depth + 1)?;
             } else {
                 let size = entry.size();
@@ -190,7 +197,7 @@ impl Walk<'_, '_, '_> {
         if is_hidden(name) || !(self.want)(short) {
             return Ok(());
         }
-        let bytes = read_capped(bytes, size, MAX_FILE_BYTES).map_err(|e| damaged(self.source, name, e))?;
+        let bytes = read_capped(bytes, size, MAX_FILE_BYTES).map_err(|e| damaged(self.source, name, &e))?;
         (self.visit)(short, gunzip_if_needed(&self.source.join(name), bytes)?)
     }
 }
@@ -219,7 +226,7 @@ fn read_capped(stream: impl Read, expected: u64, cap: u64) -> io::Result<Vec<u8>
     Ok(bytes)
 }
 
-fn damaged(path: &Path, place: &str, found: io::Error) -> ReadError {
+fn damaged(path: &Path, place: &str, found: &io::Error) -> ReadError {
     ReadError::Damaged { path: path.into(), place: place.into(), found: found.to_string() }
 }
 
@@ -258,7 +265,7 @@ mod tests {
 
     fn csv_files(path: &Path) -> Result<Vec<(String, Vec<u8>)>, ReadError> {
         let mut found = Vec::new();
-        for_each_file(path, &mut |name| name.ends_with(".csv"), &mut |name, bytes| {
+        for_each_file(path, &mut |name| has_extension(name, "csv"), &mut |name, bytes| {
             found.push((name.to_owned(), bytes));
             Ok(())
         })?;
@@ -292,7 +299,8 @@ mod tests {
         for name in ["b.csv", "a/z.csv.gz", ".hidden.csv", "__MACOSX/a.csv", "c.txt"] {
             let path = folder.path().join(name);
             crate::file::create_folder(path.parent().unwrap()).unwrap();
-            crate::file::write_atomic(&path, &if name.contains("gz") { gzip(b"z") } else { b"p".to_vec() }).unwrap();
+            crate::file::write_atomic(&path, &if name.contains("gz") { gzip(b"z") } else { b"p".to_vec() })
+                .unwrap();
         }
         let expected = [("a/z.csv".to_owned(), b"z".to_vec()), ("b.csv".to_owned(), b"p".to_vec())];
         assert_eq!(csv_files(folder.path()).unwrap(), expected);
