@@ -5,6 +5,9 @@
 //! `reader_notes` line; only a file that cannot be used at all is an error.
 
 pub mod archive;
+pub mod mat5;
+pub mod mat73;
+pub mod matlab;
 
 use std::path::PathBuf;
 
