@@ -4,6 +4,9 @@ use std::path::Path;
 
 use super::{ReadError, mat5, mat73};
 
+/// Most field names in a message.
+const MAX_LISTED: usize = 8;
+
 /// A MATLAB variable, or an element of one. Arrays are column-major, as MATLAB keeps them.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
@@ -68,6 +71,14 @@ impl Value {
         }
     }
 
+    /// Returns the real parts of a numeric array, moved out; `None` for anything else.
+    pub fn into_numbers(self) -> Option<Vec<f64>> {
+        match self {
+            Self::Numeric { real, .. } => Some(real),
+            _ => None,
+        }
+    }
+
     /// Returns the real part of a numeric array of one element; `None` for anything else.
     pub fn scalar(&self) -> Option<f64> {
         match self.numbers() {
@@ -99,7 +110,7 @@ impl Value {
             Self::Numeric { dims, .. } => format!("{} complex numbers", size(dims)),
             Self::Char { dims, .. } => format!("{} characters", size(dims)),
             Self::Cell { dims, .. } => format!("{} cell", size(dims)),
-            Self::Struct { dims, fields, .. } => format!("{} struct with {}", size(dims), fields.join(", ")),
+            Self::Struct { dims, fields, .. } => format!("{} struct with {}", size(dims), listed(fields)),
             Self::Unsupported { what } => format!("{what}, not supported"),
         }
     }
@@ -123,6 +134,14 @@ pub fn read_variables(path: &Path, bytes: Vec<u8>) -> Result<Vec<(String, Value)
         }
         None => ReadError::Format { path: path.into(), format: "MATLAB", found: e.to_string() },
     })
+}
+
+/// Returns the first names, and that there are more.
+fn listed(names: &[String]) -> String {
+    match names.get(..MAX_LISTED) {
+        Some(first) if names.len() > MAX_LISTED => format!("{} and {} more", first.join(", "), names.len() - MAX_LISTED),
+        _ => names.join(", "),
+    }
 }
 
 fn size(dims: &[usize]) -> String {

@@ -8,6 +8,10 @@ pub mod archive;
 pub mod mat5;
 pub mod mat73;
 pub mod matlab;
+pub mod nasa;
+pub mod nasa_csv;
+pub mod nasa_facts;
+pub mod nasa_flat;
 
 use std::path::PathBuf;
 
