@@ -16,3 +16,5 @@ pub mod cell;
 pub mod physics;
 
 pub mod dataset;
+
+pub mod train;
