@@ -5,8 +5,12 @@ use rand::seq::SliceRandom;
 
 use super::engine::MemberStep;
 use super::progress::Progress;
-use super::{FitPlan, MemberPlan};
+use super::{FitPlan, MemberPlan, OptimizerKind};
 use crate::seed::Seed;
+
+/// Steps that an engine takes between two looks at the interrupt: enough that its threads seldom meet, few enough
+/// that Ctrl-C is answered at once. A diverged member is noticed as late, so another number may give other bytes.
+const STEPS_PER_CALL: usize = 32;
 
 /// What each member does in one epoch; `None` for those that stopped before it.
 pub(crate) struct Epoch<'a> {
@@ -33,12 +37,11 @@ impl<'a> Epoch<'a> {
         Self { members: (0..rates.len()).map(course).collect() }
     }
 
-    /// Returns the next step of each member that still trains and has rows left.
-    pub(crate) fn steps(&self, progress: &Progress) -> Vec<Option<MemberStep<'_>>> {
+    /// Returns the next steps of each member, none for those that stopped or have no rows left.
+    pub(crate) fn steps(&self, progress: &Progress) -> Vec<Vec<MemberStep<'_>>> {
         let courses = self.members.iter().zip(&progress.members);
-        courses
-            .map(|(course, state)| course.as_ref().filter(|_| state.stop.is_none())?.step(progress.step))
-            .collect()
+        let trains = courses.map(|(course, member)| course.as_ref().filter(|_| member.stop.is_none()));
+        trains.map(|course| course.map_or_else(Vec::new, |c| c.steps(progress.step))).collect()
     }
 }
 
@@ -46,7 +49,7 @@ impl<'a> Course<'a> {
     fn new(plan: &FitPlan<'a>, member: &'a MemberPlan, epoch: u32, learning_rate: f32) -> Self {
         let streams = member.seed.child(format_args!("epoch/{epoch}"));
         let mut order: Vec<u32> = (0u32..).take(member.train.len()).collect();
-        let is_full_batch = plan.config.optimizer.is_full_batch();
+        let is_full_batch = plan.config.optimizer.kind == OptimizerKind::Lbfgs;
         if plan.config.shuffle && !is_full_batch {
             order.shuffle(&mut streams.stream("shuffle"));
         }
@@ -54,17 +57,23 @@ impl<'a> Course<'a> {
         Self { plan: member, order, batch_size, learning_rate, streams }
     }
 
-    fn step(&self, step: usize) -> Option<MemberStep<'_>> {
+    /// Returns the next steps after the first `done`.
+    fn steps(&self, done: usize) -> Vec<MemberStep<'_>> {
+        let batches = self.order.chunks(self.batch_size).enumerate();
+        batches.skip(done).take(STEPS_PER_CALL).map(|(step, batch)| self.step(step, batch)).collect()
+    }
+
+    fn step<'b>(&'b self, step: usize, batch: &'b [u32]) -> MemberStep<'b> {
         let hyper = &self.plan.hyper;
-        Some(MemberStep {
+        MemberStep {
             rows: &self.plan.train,
-            batch: self.order.chunks(self.batch_size).nth(step)?,
+            batch,
             learning_rate: self.learning_rate,
             weight_decay: hyper.weight_decay as f32,
             dropout: hyper.dropout as f32,
             loss_weight: hyper.loss_weight as f32,
             dropout_seed: self.dropout_seed(step),
-        })
+        }
     }
 
     /// Returns the key of a step's dropout masks; zeros without dropout, since a hash a step is not free.

@@ -10,7 +10,7 @@ use super::epoch::{Epoch, learning_rates};
 use super::identity::{Identity, identity};
 use super::progress::{MemberProgress, Progress};
 use super::{
-    ConfigError, EpochReport, Interrupt, MemberPlan, MemberReport, Observe, StopReason, TrainConfig,
+    ConfigError, EpochReport, Interrupt, Loss, MemberPlan, MemberReport, Observe, StopReason, TrainConfig,
 };
 use crate::file::FileError;
 
@@ -150,10 +150,10 @@ impl<'a> Run<'a> {
                 return Some(pause);
             }
             let steps = epoch.steps(&self.progress);
-            if steps.iter().all(Option::is_none) {
+            if steps.iter().all(Vec::is_empty) {
                 return None;
             }
-            let losses = self.engine.step(&steps);
+            let losses = self.engine.epoch(&steps);
             self.progress.count(&steps, &losses);
         }
     }
@@ -184,7 +184,7 @@ impl<'a> Run<'a> {
         let asked: Vec<_> = rows.iter().map(|r| Arc::clone(r.unwrap_or(&none))).collect();
         let predictions = self.engine.predict(&asked);
         let pairs = rows.into_iter().zip(&predictions);
-        pairs.map(|(rows, y)| rows.map(|r| self.plan.config.loss.mean(r, y))).collect()
+        pairs.map(|(rows, y)| rows.map(|r| mean_loss(self.plan.config.loss, r, y))).collect()
     }
 
     fn judge(&mut self, i: usize, learning_rate: f64, validation_loss: Option<f64>) -> MemberReport<'a> {
@@ -217,6 +217,18 @@ impl<'a> Run<'a> {
         };
         progress.members.into_iter().enumerate().map(finish).collect()
     }
+}
+
+/// Computes the mean loss of predictions `[row, d_output]`, weighted like the rows; NaN when all weigh nothing.
+fn mean_loss(loss: Loss, rows: &Rows, predictions: &[f32]) -> f64 {
+    let (mut sum, mut weight) = (0.0, 0.0);
+    let outputs = predictions.chunks_exact(loss.d_output());
+    for ((output, label), &w) in outputs.zip(&rows.labels).zip(&rows.weights) {
+        let (value, ..) = loss.evaluate(output[0] - label, output.last().copied().unwrap_or(0.0));
+        sum += f64::from(w) * f64::from(value);
+        weight += f64::from(w);
+    }
+    sum / weight
 }
 
 /// Returns no rows, of the shape of `rows`.
@@ -258,14 +270,14 @@ mod tests {
     use super::*;
     use crate::seed::Seed;
     use crate::train::toy::{Files, Toy, members, rows, straight};
-    use crate::train::{EarlyStopConfig, LossConfig, OptimizerConfig, ScheduleConfig};
+    use crate::train::{EarlyStopConfig, OptimizerConfig, OptimizerKind, ScheduleConfig};
     use proptest::prelude::*;
 
     /// Settings under which every part of a fit has a state of its own.
     fn busy(checkpoint_every: u32) -> TrainConfig {
         TrainConfig {
             epochs: 9,
-            batch_size: 5,
+            batch_size: 1,
             learning_rate: 0.3,
             weight_decay: 1e-3,
             schedule: ScheduleConfig::ReduceOnPlateau { patience: 1, factor: 0.6, min_fraction: 0.01 },
@@ -280,10 +292,10 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(24))]
+        #![proptest_config(ProptestConfig::with_cases(12))]
 
         #[test]
-        fn killed_at_any_step_and_resumed_is_straight(kill in 0_u64..50, every in 1_u32..5, dropout in 0_u8..2) {
+        fn killed_at_any_step_and_resumed_is_straight(kill in 0_u64..900, every in 1_u32..5, dropout in 0_u8..2) {
             let (config, members) = (busy(every), members(3, 0.3 * f64::from(dropout)));
             let folder = Files::new();
             let killed = std::panic::catch_unwind(|| folder.fit(&config, &members, Toy::killed_at(3, kill)));
@@ -294,7 +306,7 @@ mod tests {
         }
 
         #[test]
-        fn interrupted_again_and_again_is_straight(pace in 1_u64..20, every in 1_u32..5) {
+        fn interrupted_again_and_again_is_straight(pace in 1_u64..200, every in 1_u32..5) {
             let (config, members) = (busy(every), members(3, 0.2));
             let folder = Files::new();
             let mut n_runs = 0;
@@ -304,14 +316,22 @@ mod tests {
                 if !done.fits.iter().any(|m| m.stop.is_pause()) {
                     break done;
                 }
-                prop_assert_eq!(done.n_steps, pace);
+                prop_assert!(done.n_steps >= pace && done.n_steps < pace + 32);
                 prop_assert!(n_runs < 100);
             };
             let straight = straight(&config, &members);
-            prop_assert_eq!(n_runs, straight.n_steps / pace + 1);
             prop_assert_eq!(last.files, straight.files);
             prop_assert_eq!(last.fits, straight.fits);
         }
+    }
+
+    #[test]
+    fn validation_loss_is_weighted_like_the_rows() {
+        let rows = Rows { labels: vec![1.0, 2.0], weights: vec![1.0, 3.0], ..Rows::default() };
+        // (1 * 1 + 3 * 4) / 4; (1 * (ln 4 + 1 / 4) / 2 + 3 * (0 + 4) / 2) / 4.
+        assert!((mean_loss(Loss::Mse, &rows, &[0.0, 4.0]) - 3.25).abs() < 1e-6);
+        let gaussian = mean_loss(Loss::GaussianNll, &rows, &[0.0, 4.0_f32.ln(), 4.0, 0.0]);
+        assert!((gaussian - 1.704_536_8).abs() < 1e-6, "{gaussian}");
     }
 
     #[test]
@@ -365,7 +385,7 @@ mod tests {
             let validation = members[0].validation.clone().unwrap();
             let prediction =
                 Toy::of(std::slice::from_ref(&member.state)).predict(std::slice::from_ref(&validation));
-            let loss = config.loss.mean(&validation, &prediction[0]);
+            let loss = mean_loss(config.loss, &validation, &prediction[0]);
             assert_eq!(loss.to_bits(), best.to_bits());
         }
     }
@@ -400,7 +420,7 @@ mod tests {
         let mut engine = Toy::new(1);
         let fits = fit(&mut engine, &plan(&config, &members, &stop), &mut ()).unwrap();
         assert_eq!((fits[0].stop, fits[0].n_epochs, fits[0].best_epoch), (StopReason::MaxEpochs, 9, None));
-        assert_eq!(fits[0].state.steps, 9 * members[0].train.len().div_ceil(5) as u64);
+        assert_eq!(fits[0].state.steps, 9 * members[0].train.len() as u64);
         assert_eq!(fits[0].state, engine.state(0));
     }
 
@@ -449,7 +469,7 @@ mod tests {
     #[test]
     fn lbfgs_gets_all_rows_in_their_order_once_an_epoch() {
         let members = members(1, 0.0);
-        let optimizer = OptimizerConfig::Lbfgs {};
+        let optimizer = OptimizerConfig { kind: OptimizerKind::Lbfgs, ..OptimizerConfig::default() };
         let config = TrainConfig { epochs: 2, batch_size: 5, optimizer, ..TrainConfig::default() };
         let batches: Vec<_> = straight(&config, &members).log.into_iter().map(|l| l.batch).collect();
         let whole: Vec<u32> = (0..members[0].train.len() as u32).collect();
@@ -472,7 +492,7 @@ mod tests {
         let refused = |config: &TrainConfig, members: &[MemberPlan]| {
             folder.try_fit(config, members, &mut Toy::new(2)).unwrap_err().to_string()
         };
-        let other = TrainConfig { loss: LossConfig::Mae {}, ..config.clone() };
+        let other = TrainConfig { loss: Loss::Mae, ..config.clone() };
         assert!(refused(&other, &members).contains("settings differ"));
         let mut other = members.clone();
         other[1].seed = Seed::new(99);

@@ -1,84 +1,120 @@
-//! Losses: what a fit makes small, as a mean over rows weighted by the rows' weights.
+//! Losses and penalties: what a member minimises.
 //!
 //! ```text
-//! r = label - prediction
-//! mse           r^2
-//! mae           |r|
-//! huber         r^2 / 2 where |r| <= delta, delta (|r| - delta / 2) elsewhere
-//! gaussian_nll  (v + r^2 / exp(v)) / 2, where v, the second output, is the logarithm of the variance
+//! total = loss_weight (mean loss(prediction, label)
+//!                      + physics_consistency mean residual^2
+//!                      + monotone_fade mean max(0, prediction(later) - prediction)^2)
 //! ```
+//!
+//! Every mean is weighted by the rows' weights; all numbers are in scaled label units. `residual` is what the network
+//! adds to the prior of a hybrid, `later` a row of a later cycle of the same cell, so that the last penalty asks
+//! for a health that does not rise.
 
 use serde::{Deserialize, Serialize};
 
-use crate::train::config::{ConfigError, expect};
-use crate::train::engine::Rows;
+/// What is minimised.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Objective {
+    /// Loss of one row. Default `mse`.
+    pub loss: Loss,
+    /// Weight of the squared residual of a hybrid, 0 or more. Default 0.
+    pub physics_consistency: f32,
+    /// Weight of the squared rise from a row to a later row of its cell, 0 or more. Default 0.
+    pub monotone_fade: f32,
+}
 
-/// Which loss, with its own settings.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-pub enum LossConfig {
-    /// Mean of squared residuals.
-    Mse {},
-    /// Mean of absolute residuals.
-    Mae {},
-    /// Squares near zero, absolute values beyond `delta`.
+/// Loss of one row with error `e = prediction - label`.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Loss {
+    /// `e^2`.
+    #[default]
+    Mse,
+    /// `|e|`.
+    Mae,
+    /// `e^2 / 2` where `|e| <= delta`, else `delta (|e| - delta / 2)` [Huber1964].
     Huber {
-        /// Residual from which the loss is a line, in units of the scaled label, above 0.
-        #[serde(default = "default_delta")]
-        delta: f64,
+        /// Where the square becomes a line, in scaled label units, above 0.
+        delta: f32,
     },
-    /// Negative logarithm of a Gaussian likelihood, without its constant; the network has two outputs.
-    GaussianNll {},
+    /// `(s + e^2 exp(-s)) / 2`, the negative log likelihood of a normal distribution without its constant, where the
+    /// log variance `s` is the second output, held within [`LOG_VARIANCE`] [Nix1994].
+    GaussianNll,
 }
 
-impl Default for LossConfig {
-    fn default() -> Self {
-        Self::Mse {}
-    }
-}
+/// Range of the log variance of the Gaussian likelihood; outside it has no gradient.
+pub const LOG_VARIANCE: (f32, f32) = (-12.0, 8.0);
 
-impl LossConfig {
-    /// Returns how many outputs a network needs for this loss.
-    pub fn d_output(&self) -> usize {
-        if matches!(self, Self::GaussianNll {}) { 2 } else { 1 }
+impl Loss {
+    /// Returns how many outputs a network needs for it.
+    pub fn d_output(self) -> usize {
+        if self == Self::GaussianNll { 2 } else { 1 }
     }
 
-    /// Computes the mean loss of predictions over their rows.
-    ///
-    /// # Shapes
-    /// `predictions` is `[row, d_output]`. Without rows, or with weights of 0 only, the mean is NaN.
-    pub fn mean(&self, rows: &Rows, predictions: &[f32]) -> f64 {
-        let outputs = predictions.chunks_exact(self.d_output());
-        let (mut sum, mut weight) = (0.0, 0.0);
-        for ((output, &label), &w) in outputs.zip(&rows.labels).zip(&rows.weights) {
-            sum += f64::from(w) * self.of_row(f64::from(label), output);
-            weight += f64::from(w);
-        }
-        sum / weight
-    }
-
-    /// Adds what is out of range to `errors`.
-    pub(crate) fn check(&self, errors: &mut Vec<ConfigError>) {
-        if let Self::Huber { delta } = *self {
-            expect(delta > 0.0 && delta.is_finite(), "loss.delta", delta, "a number above 0", errors);
-        }
-    }
-
-    fn of_row(&self, label: f64, output: &[f32]) -> f64 {
-        let residual = label - f64::from(output[0]);
-        match *self {
-            Self::Mse {} => residual * residual,
-            Self::Mae {} => residual.abs(),
-            Self::Huber { delta } if residual.abs() <= delta => 0.5 * residual * residual,
-            Self::Huber { delta } => delta * (residual.abs() - 0.5 * delta),
-            Self::GaussianNll {} => {
-                let log_variance = f64::from(output[1]);
-                0.5 * (log_variance + residual * residual / log_variance.exp())
+    /// Returns the loss of an error and its derivatives by prediction and log variance.
+    pub fn evaluate(self, error: f32, log_variance: f32) -> (f32, f32, f32) {
+        match self {
+            Self::Mse => (error * error, 2.0 * error, 0.0),
+            Self::Mae => (error.abs(), sign(error), 0.0),
+            Self::Huber { delta } => {
+                let inner = error.clamp(-delta, delta);
+                (inner * (error - 0.5 * inner), inner, 0.0)
             }
+            Self::GaussianNll => gaussian_nll(error, log_variance),
         }
     }
 }
 
-fn default_delta() -> f64 {
-    1.0
+/// Returns the sign, 0 at 0 (where `signum` says 1).
+fn sign(error: f32) -> f32 {
+    if error == 0.0 { 0.0 } else { error.signum() }
+}
+
+fn gaussian_nll(error: f32, log_variance: f32) -> (f32, f32, f32) {
+    let (lower, upper) = LOG_VARIANCE;
+    let clamped = log_variance.clamp(lower, upper);
+    let precision = (-clamped).exp();
+    let square = error * error * precision;
+    let slope = if log_variance < lower || log_variance > upper { 0.0 } else { 0.5 - 0.5 * square };
+    (0.5 * (clamped + square), error * precision, slope)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Values by hand: e = 2 and e = -0.5; Gaussian with s = ln 4: (ln 4 + e^2 / 4) / 2.
+    #[test]
+    fn values_are_those_of_the_formulas() {
+        let huber = Loss::Huber { delta: 1.0 };
+        for (loss, error, expected, slope) in [
+            (Loss::Mse, 2.0, 4.0, 4.0),
+            (Loss::Mae, -0.5, 0.5, -1.0),
+            (huber, 2.0, 1.5, 1.0),
+            (huber, -2.0, 1.5, -1.0),
+            (huber, -0.5, 0.125, -0.5),
+            (Loss::GaussianNll, 2.0, 1.193_147_2, 0.5),
+        ] {
+            let (value, by_error, _) = loss.evaluate(error, 4.0_f32.ln());
+            assert!((value - expected).abs() < 1e-6 && (by_error - slope).abs() < 1e-6, "{loss:?} {value}");
+        }
+        assert_eq!(Loss::Mae.evaluate(0.0, 0.0).1, 0.0);
+    }
+
+    #[test]
+    fn log_variance_has_a_gradient_inside_its_range_only() {
+        let slope = |s| Loss::GaussianNll.evaluate(2.0, s).2;
+        assert!((slope(0.0) + 1.5).abs() < 1e-6);
+        assert_eq!((slope(-13.0), slope(9.0)), (0.0, 0.0));
+    }
+
+    #[test]
+    fn reads_from_toml() {
+        let objective: Objective =
+            toml::from_str("loss = { huber = { delta = 0.5 } }\nmonotone_fade = 2").unwrap();
+        assert_eq!(objective.loss, Loss::Huber { delta: 0.5 });
+        let plain: Objective = toml::from_str("loss = \"gaussian_nll\"").unwrap();
+        assert_eq!(plain.loss.d_output(), 2);
+    }
 }

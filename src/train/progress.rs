@@ -63,14 +63,15 @@ impl Progress {
         self.members.iter().any(|m| m.stop.is_none())
     }
 
-    /// Notes the losses of a step; a member whose loss is no number stops.
-    pub(crate) fn count(&mut self, steps: &[Option<MemberStep<'_>>], losses: &[f32]) {
-        self.step += 1;
-        for ((member, step), &loss) in self.members.iter_mut().zip(steps).zip(losses) {
-            let Some(step) = step else { continue };
-            member.loss_sum += f64::from(loss) * step.batch.len() as f64;
-            member.n_rows += step.batch.len() as u64;
-            if !loss.is_finite() {
+    /// Notes the losses of steps; a member whose loss is no number stops.
+    pub(crate) fn count(&mut self, steps: &[Vec<MemberStep<'_>>], losses: &[Vec<f32>]) {
+        self.step += steps.iter().map(Vec::len).max().unwrap_or(0);
+        for ((member, steps), losses) in self.members.iter_mut().zip(steps).zip(losses) {
+            for (step, &loss) in steps.iter().zip(losses) {
+                member.loss_sum += f64::from(loss) * step.batch.len() as f64;
+                member.n_rows += step.batch.len() as u64;
+            }
+            if losses.iter().any(|loss| !loss.is_finite()) {
                 member.stop = Some(StopReason::Diverged { epoch: self.epoch });
             }
         }

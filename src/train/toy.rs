@@ -154,10 +154,10 @@ pub(crate) fn members(n: usize, dropout: f64) -> Vec<MemberPlan> {
     let validation = Some(Arc::new(rows(7, 1000)));
     let fold = |i: usize| Fold {
         name: format!("fold{i}"),
-        train: Arc::new(rows(11 + 8 * i, i as u64)),
+        train: Arc::new(rows(40 + 25 * i, i as u64)),
         validation: validation.clone(),
     };
-    let config = TrainConfig { learning_rate: 0.3, ..TrainConfig::default() };
+    let config = TrainConfig { learning_rate: 0.1, ..TrainConfig::default() };
     let folds: Vec<_> = (0..n).map(fold).collect();
     Fold::members(&folds, &config, dropout, &Seed::new(5))
 }

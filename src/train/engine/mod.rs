@@ -77,6 +77,19 @@ pub trait Engine {
     /// Takes one optimiser step for each member that has one; returns each member's loss before the step (0 when resting).
     fn step(&mut self, steps: &[Option<MemberStep<'_>>]) -> Vec<f32>;
 
+    /// Takes several steps of each member, one after the other, an empty list for a member that rests; returns each
+    /// member's losses. The same numbers as calling [`Engine::step`], but without a meeting of the threads after each.
+    fn epoch(&mut self, steps: &[Vec<MemberStep<'_>>]) -> Vec<Vec<f32>> {
+        let mut losses = vec![Vec::new(); steps.len()];
+        for idx in 0..steps.iter().map(Vec::len).max().unwrap_or(0) {
+            let together: Vec<_> = steps.iter().map(|steps| steps.get(idx).cloned()).collect();
+            for ((losses, loss), step) in losses.iter_mut().zip(self.step(&together)).zip(&together) {
+                losses.extend(step.is_some().then_some(loss));
+            }
+        }
+        losses
+    }
+
     /// Computes predictions in evaluation mode, `[row, d_output]` for each member on its own rows.
     fn predict(&mut self, rows: &[Arc<Rows>]) -> Vec<Vec<f32>>;
 
