@@ -8,13 +8,16 @@
 
 #![recursion_limit = "256"]
 
+pub mod device;
 pub mod file;
 pub mod seed;
 pub mod units;
 
 pub mod cell;
+pub mod metric;
 pub mod physics;
 
 pub mod dataset;
 
+pub mod model;
 pub mod train;

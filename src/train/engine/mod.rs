@@ -4,7 +4,56 @@
 //! member sees, with which rates, and when it stops; an engine only computes. A member's numbers depend on nothing
 //! but its own batches and streams, whatever the population, the chunking or the number of threads.
 
+mod dropout;
+mod fused;
+
 use std::sync::Arc;
+
+use crate::model::{Architecture, ModelError, PriorStart};
+use crate::seed::Seed;
+use crate::train::loss::Objective;
+use crate::train::optimizer::OptimizerConfig;
+pub use fused::Fused;
+
+/// What an engine is made from.
+#[derive(Debug, Clone)]
+pub struct Population {
+    /// Shapes of every member.
+    pub architecture: Architecture,
+    /// What every member minimises.
+    pub objective: Objective,
+    /// Optimiser of every member; rate and decay come with each step.
+    pub optimizer: OptimizerConfig,
+    /// Where each member starts.
+    pub members: Vec<MemberStart>,
+}
+
+/// Where a member starts.
+#[derive(Debug, Clone)]
+pub struct MemberStart {
+    /// Node of the seed tree whose streams draw the initial weights.
+    pub seed: Seed,
+    /// Fit of the physics prior on the member's training rows; none without a prior.
+    pub prior: Option<PriorStart>,
+}
+
+impl Population {
+    /// Checks the architecture and that each member has what its prior needs.
+    ///
+    /// # Errors
+    /// [`ModelError`] names the key or the member.
+    pub fn check(&self) -> Result<(), ModelError> {
+        self.architecture.check()?;
+        let needed = self.architecture.n_physics();
+        for (member_idx, member) in self.members.iter().enumerate() {
+            let found = member.prior.as_ref().map_or(0, |prior| prior.theta.len());
+            if found != needed {
+                return Err(ModelError::PriorStart { member_idx, found, needed });
+            }
+        }
+        Ok(())
+    }
+}
 
 /// Rows of one part of one fold, scaled and ready for a network. All vectors are row-major `f32`.
 #[derive(Debug, Clone, PartialEq, Default)]
