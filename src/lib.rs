@@ -16,3 +16,4 @@ pub mod cell;
 pub mod physics;
 
 pub mod dataset;
+pub mod simulate;
