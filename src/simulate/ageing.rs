@@ -37,27 +37,27 @@ const LEAK_C_RATE: (f64, f64) = (0.002, 0.04);
 
 /// What every cycle of a cell does to it.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Stress {
+pub(super) struct Stress {
     /// Ambient temperature [degrees Celsius].
-    pub temperature_celsius: f64,
+    pub(super) temperature_celsius: f64,
     /// Depth of discharge from full [1], 0-1.
-    pub depth: f64,
+    pub(super) depth: f64,
     /// Charge rate [1/h].
-    pub charge_c_rate: f64,
+    pub(super) charge_c_rate: f64,
     /// Discharge rate [1/h].
-    pub discharge_c_rate: f64,
+    pub(super) discharge_c_rate: f64,
     /// Stack pressure [MPa]; solid-state cells only.
-    pub pressure_megapascal: Option<f64>,
+    pub(super) pressure_megapascal: Option<f64>,
 }
 
 impl Stress {
     /// Returns the duration of a cycle with half an hour of rest after the charge and after the discharge [s].
-    pub fn cycle_second(&self) -> f64 {
+    pub(super) fn cycle_second(&self) -> f64 {
         3600.0 * (1.0 + self.depth / self.charge_c_rate + self.depth / self.discharge_c_rate)
     }
 
     /// Returns f_d of xu2018 for one cycle [1], times the C-rate factor.
-    pub fn degradation(&self) -> f64 {
+    pub(super) fn degradation(&self) -> f64 {
         let [k1, k2, k3] = xu::K_D;
         let depth = 1.0 / (k1 * self.depth.powf(k2) + k3);
         let soc = (xu::K_S * (1.0 - self.depth / 2.0 - xu::S_REF)).exp();
@@ -79,7 +79,7 @@ impl Stress {
 }
 
 /// Returns the lost share of capacity [1] after the accumulated degradation `f_d` [1] (xu2018).
-pub fn xu_loss(f_d: f64) -> f64 {
+pub(super) fn xu_loss(f_d: f64) -> f64 {
     1.0 - xu::A_SEI * (-xu::B_SEI * f_d).exp() - (1.0 - xu::A_SEI) * (-f_d).exp()
 }
 
@@ -190,15 +190,15 @@ mod tests {
     fn xu_2018_is_the_one_of_an_independent_evaluation() {
         // Python, floats, from the formulas of the paper with T in kelvin.
         let golden = [
-            (10.0, 0.5, 7.071547106498e-06, 3.970370516080e-02),
-            (10.0, 0.8, 1.250488332754e-05, 5.654934543145e-02),
-            (10.0, 1.0, 2.118374361424e-05, 7.282501472223e-02),
-            (25.0, 0.5, 2.112901613515e-05, 7.274507646908e-02),
-            (25.0, 0.8, 3.736323574132e-05, 9.143957336824e-02),
-            (25.0, 1.0, 6.329472941176e-05, 1.152794232003e-01),
-            (45.0, 0.5, 7.744117030079e-05, 1.277288162277e-01),
-            (45.0, 0.8, 1.369421407757e-04, 1.781205062770e-01),
-            (45.0, 1.0, 2.319851472575e-04, 2.526371784783e-01),
+            (10.0, 0.5, 7.071_547_106_498e-06, 3.970_370_516_080e-02),
+            (10.0, 0.8, 1.250_488_332_754e-05, 5.654_934_543_145e-02),
+            (10.0, 1.0, 2.118_374_361_424e-05, 7.282_501_472_223e-02),
+            (25.0, 0.5, 2.112_901_613_515e-05, 7.274_507_646_908e-02),
+            (25.0, 0.8, 3.736_323_574_132e-05, 9.143_957_336_824e-02),
+            (25.0, 1.0, 6.329_472_941_176e-05, 1.152_794_232_003e-01),
+            (45.0, 0.5, 7.744_117_030_079e-05, 1.277_288_162_277e-01),
+            (45.0, 0.8, 1.369_421_407_757e-04, 1.781_205_062_770e-01),
+            (45.0, 1.0, 2.319_851_472_575e-04, 2.526_371_784_783e-01),
         ];
         for (celsius, depth, per_cycle, loss) in golden {
             let stress = Stress { temperature_celsius: celsius, depth, ..MILD };

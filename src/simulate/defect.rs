@@ -54,14 +54,10 @@ pub struct Defect {
     pub n_samples: usize,
 }
 
-/// Damages `count` of the records, each once and each kind in turn from `first` on; returns where.
-pub(super) fn plant(
-    records: &mut [Record],
-    id: &CellId,
-    (count, first): (usize, usize),
-    rng: &mut ChaCha8Rng,
-) -> Vec<Defect> {
+/// Damages `count` of the records, each once and each kind in turn from a drawn one on; returns where.
+pub(super) fn plant(records: &mut [Record], id: &CellId, count: usize, rng: &mut ChaCha8Rng) -> Vec<Defect> {
     let mut defects: Vec<Defect> = Vec::new();
+    let first = rng.random_range(0..PLANTED.len());
     for kind in PLANTED.into_iter().cycle().skip(first).take(count) {
         let free: Vec<usize> = (0..records.len())
             .filter(|&k| kind.fits(&records[k]) && defects.iter().all(|d| d.record != records[k].index))

@@ -57,7 +57,7 @@ const NMC: Design = Design {
     tau_second: [0.05, 250.0],
     depression: 0.85,
     thermal: (42.0, 600.0),
-    acceleration: 5.0,
+    acceleration: 3.5,
     conditions: Conditions {
         temperatures_celsius: &[25.0, 35.0, 45.0],
         depths: &[1.0, 0.8, 0.6],

@@ -23,7 +23,7 @@ const SPREAD: (f64, f64, f64) = (0.012, 0.05, 0.12);
 const CHAMBER_CELSIUS: f64 = 0.3;
 /// Share of a charge that a side reaction does not eat [1]; the simulator's.
 const EFFICIENCY: f64 = 0.9997;
-/// SoH that counts as the end of life; that of most standards and of severson2019.
+/// SoH that counts as the end of life, as in severson2019.
 const EOL_SOH: f64 = 0.8;
 /// Begin of the first test: 2020-01-01T00:00:00Z.
 const BEGIN_SECOND: f64 = 1_577_836_800.0;
@@ -74,8 +74,7 @@ pub(super) fn live(plan: &Plan, config: &FleetConfig, seed: &Seed) -> (Cell, Vec
     }
     let (mut records, mut defects) = (bench.records, bench.defects);
     let count = (config.bad_record_share * records.len() as f64).round() as usize;
-    let planted =
-        defect::plant(&mut records, &plan.id, (count, 2 * plan.position), &mut seed.stream("defects"));
+    let planted = defect::plant(&mut records, &plan.id, count, &mut seed.stream("defects"));
     defects.extend(planted);
     defects.sort_by_key(|d| d.record);
     (Cell { id: plan.id.clone(), facts: plan.facts(), records, table: None }, defects)

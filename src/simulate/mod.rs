@@ -24,27 +24,28 @@ mod life;
 mod open_circuit;
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use rand::RngExt;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-pub use self::ageing::{Stress, xu_loss};
+use self::ageing::{Course, Dendrite, Knee, Stress};
 pub use self::defect::{Defect, DefectKind};
-pub use self::open_circuit::Electrode;
-
-use self::ageing::{Course, Dendrite, Knee};
 use self::design::{Design, in_turn};
 use self::life::Plan;
 use crate::cell::{CellId, Chemistry};
 use crate::dataset::Cell;
 use crate::seed::Seed;
 
-/// Loss at which a knee begins, its severity, and where in its life a dendrite appears and kills; the simulator's.
-const KNEE_LOSS: std::ops::Range<f64> = 0.07..0.14;
-const KNEE_SEVERITY: std::ops::Range<f64> = 0.6..2.0;
-const DENDRITE_LIFE: std::ops::Range<f64> = 0.3..0.85;
+/// Where in the life that a cell would have without it a knee begins [1], and its severity [1]; the simulator's.
+const KNEE_LIFE: Range<f64> = 0.35..0.7;
+const KNEE_SEVERITY: Range<f64> = 1.0..2.5;
+/// Where in the life that a cell would have without it a dendrite kills, and for what share of that time it grows [1].
+const DENDRITE_LIFE: Range<f64> = 0.3..0.85;
 const DENDRITE_GROWTH: f64 = 0.12;
+/// Bound of a search for the cycle at which a cell has lost its share.
+const FOREVER: u32 = 1_000_000;
 
 /// What fleet to simulate.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -203,8 +204,9 @@ fn plans(config: &FleetConfig, seed: &Seed) -> Result<Vec<Plan>, FleetError> {
     for p in chosen(config.knee_share, liquid, &seed.child("knee")) {
         let mut rng = seed.stream(format!("cell/{p}/knee"));
         let course = &mut plans[p].course;
-        let onset = course.cycle_of_loss(rng.random_range(KNEE_LOSS), u32::MAX / 2);
-        course.knee = Some(Knee { onset: f64::from(onset), severity: rng.random_range(KNEE_SEVERITY) });
+        let life = f64::from(course.cycle_of_loss(1.0 - config.stop_soh, FOREVER));
+        let onset = life * rng.random_range(KNEE_LIFE);
+        course.knee = Some(Knee { onset, severity: rng.random_range(KNEE_SEVERITY) });
     }
     for p in chosen(config.dendrite_share, solid, &seed.child("dendrite")) {
         let mut rng = seed.stream(format!("cell/{p}/dendrite"));

@@ -6,7 +6,7 @@
 
 /// Potential of an electrode against lithium, a published fit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Electrode {
+pub(super) enum Electrode {
     /// Graphite with some silicon oxide, LG M50 (chen2020).
     GraphiteChen2020,
     /// NMC 811, LG M50 (chen2020).
@@ -23,7 +23,7 @@ pub enum Electrode {
 
 impl Electrode {
     /// Returns the potential against lithium [V] at the lithium fraction `s`, 0-1, and 25 degrees Celsius.
-    pub fn potential(self, s: f64) -> f64 {
+    pub(super) fn potential(self, s: f64) -> f64 {
         match self {
             Self::GraphiteChen2020 => graphite_chen2020(s),
             Self::NmcChen2020 => nmc_chen2020(s),
@@ -61,13 +61,13 @@ pub(super) struct Window {
 
 /// What ageing has taken, as shares of the fresh cell.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Loss {
+pub(super) struct Loss {
     /// Lithium inventory, as a share of the fresh capacity [1].
-    pub lithium: f64,
+    pub(super) lithium: f64,
     /// Active material of the negative electrode [1].
-    pub negative: f64,
+    pub(super) negative: f64,
     /// Active material of the positive electrode with the lithium in it [1].
-    pub positive: f64,
+    pub(super) positive: f64,
 }
 
 impl Balance {
