@@ -99,13 +99,18 @@ impl Circuit {
         }
     }
 
-    /// Returns the current [A] that keeps the terminal at `volt` over the next `second`, from the last `ampere`.
+    /// Returns the current [A] that brings the terminal to `volt` after `second`: one Newton step from the last `ampere`.
     pub(super) fn current_at(&self, state: &State, volt: f64, ampere: f64, second: f64) -> f64 {
         let [r0, r1, r2] = self.resistances(state);
         let left = self.tau_second.map(|tau| (-second / tau).exp());
-        let open = self.balance.voltage(state.stored_ah + ampere_hours(ampere * second));
         let kept = state.pair_volt[0] * left[0] + state.pair_volt[1] * left[1];
-        (volt - open - kept) / (r0 + r1 * (1.0 - left[0]) + r2 * (1.0 - left[1]))
+        let ohm = r0 + r1 * (1.0 - left[0]) + r2 * (1.0 - left[1]);
+        let stored = state.stored_ah + ampere_hours((ampere * self.efficiency - self.leak_ampere) * second);
+        let open = self.balance.voltage(stored);
+        let nudge = 1e-5 * self.nominal_ah;
+        let slope = (self.balance.voltage(stored + nudge) - open) / nudge;
+        let slope_ohm = slope * ampere_hours(self.efficiency * second);
+        (volt - open - kept + slope_ohm * ampere) / (ohm + slope_ohm)
     }
 }
 
@@ -150,11 +155,11 @@ mod tests {
         let cell = circuit();
         let start = cell.rested(0.6);
         let mut ampere = 0.0;
-        for _ in 0..20 {
+        for _ in 0..5 {
             ampere = cell.current_at(&start, 4.0, ampere, 5.0);
         }
         let after = cell.step(&start, ampere, 5.0);
-        assert!((cell.voltage(&after, ampere) - 4.0).abs() < 1e-4, "{}", cell.voltage(&after, ampere));
+        assert!((cell.voltage(&after, ampere) - 4.0).abs() < 1e-6, "{}", cell.voltage(&after, ampere));
     }
 
     #[test]

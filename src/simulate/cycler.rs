@@ -13,8 +13,10 @@ const SAMPLES_A_HALF_CYCLE: f64 = 80.0;
 const STEEP_VOLT: f64 = 0.02;
 /// How much closer at most.
 const CLOSER: f64 = 10.0;
-/// Step and interval of samples while the voltage is held [s].
-const HOLD_SECOND: (f64, f64) = (10.0, 60.0);
+/// Step and longest interval of samples while the voltage is held [s].
+const HOLD_SECOND: (f64, f64) = (10.0, 90.0);
+/// Change of the current, over that of the charge, from which on samples are taken closer then [1].
+const HOLD_CHANGE: f64 = 0.02;
 /// Current at which a charge ends [1/h].
 const END_C_RATE: f64 = 0.05;
 /// Longest time at held voltage [s].
@@ -167,15 +169,15 @@ fn hold(cell: &Circuit, state: &mut State, ampere: f64, samples: &mut Samples) {
     let upper = cell.limits_volt.1;
     let start = samples.time_second.last().copied().unwrap_or(0.0);
     let mut current = ampere;
-    let (mut elapsed, mut shown) = (0.0, 0.0);
+    let (mut elapsed, mut shown) = (0.0, (0.0, ampere));
     while elapsed < LONGEST_HOLD && current > END_C_RATE * cell.nominal_ah {
         current = cell.current_at(state, upper, current, step).clamp(0.0, ampere);
         *state = cell.step(state, current, step);
         elapsed += step;
         let last = current <= END_C_RATE * cell.nominal_ah;
-        if last || elapsed - shown >= interval {
-            shown = elapsed;
-            push(samples, start + elapsed, cell.voltage(state, current).min(upper), current, state.celsius);
+        if last || elapsed - shown.0 >= interval || shown.1 - current > HOLD_CHANGE * ampere {
+            shown = (elapsed, current);
+            push(samples, start + elapsed, upper, current, state.celsius);
         }
     }
 }

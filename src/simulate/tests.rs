@@ -273,25 +273,40 @@ fn a_configuration_survives_toml_and_refuses_a_typo() {
     assert!(toml::from_str::<FleetConfig>("n_cell = 3").unwrap_err().to_string().contains("n_cells"));
 }
 
-/// Writes the fleet as JSON to the file named by `FADECAST_FLEET_JSON`, for a look at it; without it, does nothing.
-#[test]
-fn dump_when_asked() {
-    let Some(path) = std::env::var_os("FADECAST_FLEET_JSON") else { return };
-    let clock = std::time::Instant::now();
-    let fleet = made(&FleetConfig::default());
-    eprintln!("{:.3} s", clock.elapsed().as_secs_f64());
-    let cells: Vec<_> = fleet
-        .cells
-        .iter()
-        .map(|c| {
-            let records: Vec<_> = c.records.iter().map(|r| {
-                let s = &r.samples;
-                let z = r.spectrum.as_ref().map(|z| (&z.frequency_hertz, &z.real_ohm, &z.imaginary_ohm));
-                serde_json::json!({"cycle": r.cycle_count, "phase": r.phase.name(), "cap": r.stated_capacity_ah, "t": s.time_second, "v": s.voltage_volt, "i": s.current_ampere, "T": s.temperature_celsius, "z": z, "unix": r.unix_time_second})
-            }).collect();
-            serde_json::json!({"id": c.id.as_str(), "facts": c.facts, "records": records})
-        })
-        .collect();
-    let defects: Vec<String> = fleet.defects.iter().map(|d| format!("{d:?}")).collect();
-    crate::file::write_json(path.as_ref(), &serde_json::json!({"cells": cells, "defects": defects})).unwrap();
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig { cases: 24, failure_persistence: None, ..Default::default() })]
+
+    #[test]
+    fn any_valid_configuration_gives_finite_ascending_records(
+        (celsius, depth, charge, discharge) in (0.0..=80.0, 0.2..=1.0, 0.05..=4.0, 0.05..=4.0),
+        (cycles, check_ups, stop_soh) in (1u32..=3000, 1u32..=12, 0.3..=0.99),
+        (share, noise, spread) in (0.0..=1.0, 0.0..=3.0, 0.0..=5.0),
+    ) {
+        let config = FleetConfig {
+            n_cells: 3,
+            cycles,
+            check_ups,
+            ambient_temperatures_celsius: vec![celsius],
+            depths_of_discharge: vec![depth],
+            c_rates: vec![(charge, discharge)],
+            stop_soh,
+            knee_share: share,
+            dendrite_share: share,
+            noise,
+            spread,
+            bad_record_share: 0.0,
+            ..FleetConfig::default()
+        };
+        for cell in made(&config).cells {
+            assert!(!cell.records.is_empty());
+            for record in &cell.records {
+                let s = &record.samples;
+                assert!(s.time_second.windows(2).all(|w| w[0] < w[1]));
+                for values in [&s.voltage_volt, &s.current_ampere, &s.temperature_celsius] {
+                    assert_eq!(values.len(), s.len());
+                    assert!(values.iter().all(|v| v.is_finite()));
+                }
+            }
+        }
+    }
 }
