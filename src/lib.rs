@@ -19,6 +19,11 @@ pub mod metric;
 pub mod physics;
 
 pub mod dataset;
+pub mod simulate;
+
+pub mod descriptor;
 
 pub mod model;
 pub mod train;
+
+pub mod prepare;
