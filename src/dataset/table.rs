@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use polars::prelude::{
-    Column, DataFrame, NamedFrom, ParquetReader, ParquetWriter, PolarsError, SerReader, Series,
+    Column, DataFrame, Float64Chunked, IntoColumn, NamedFrom, ParquetReader, ParquetWriter, PolarsError,
+    SerReader, Series, UInt32Chunked,
 };
 
 use super::{Cell, CellFacts, CycleColumn, CycleTable, Record, Samples, Spectrum};
@@ -77,12 +78,12 @@ pub fn numbers(name: &str, values: Vec<f64>) -> Column {
         let values: Vec<Option<f64>> = values.into_iter().map(|v| Some(v).filter(|v| !v.is_nan())).collect();
         return Series::new(name.into(), values).into();
     }
-    Series::from_vec(name.into(), values).into()
+    Float64Chunked::from_vec(name.into(), values).into_column()
 }
 
 /// Returns a column of counts.
 pub fn counts(name: &str, values: Vec<u32>) -> Column {
-    Series::from_vec(name.into(), values).into()
+    UInt32Chunked::from_vec(name.into(), values).into_column()
 }
 
 /// Returns a column of texts.
