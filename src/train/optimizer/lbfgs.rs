@@ -85,10 +85,8 @@ impl Lbfgs {
 
     /// Sets a member's memory from its checkpoint; `n_weights` is the number of its weights.
     pub fn set_memory(&mut self, member_idx: usize, memory: &[f32], n_weights: usize) {
-        let pair = |both: &[f32]| Pair {
-            weights: both[..n_weights].to_vec(),
-            gradient: both[n_weights..].to_vec(),
-        };
+        let pair =
+            |both: &[f32]| Pair { weights: both[..n_weights].to_vec(), gradient: both[n_weights..].to_vec() };
         self.members[member_idx] = memory.chunks_exact(2 * n_weights).map(pair).collect();
     }
 
