@@ -11,6 +11,7 @@
 pub mod device;
 pub mod file;
 pub mod seed;
+pub mod signal;
 pub mod units;
 
 pub mod cell;
@@ -18,6 +19,11 @@ pub mod metric;
 pub mod physics;
 
 pub mod dataset;
+pub mod simulate;
+
+pub mod descriptor;
 
 pub mod model;
 pub mod train;
+
+pub mod prepare;

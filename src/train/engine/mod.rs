@@ -6,14 +6,19 @@
 
 mod dropout;
 mod fused;
+mod tensor;
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
+use crate::device::{self, Backend, DeviceError};
 use crate::model::{Architecture, ModelError, PriorStart};
 use crate::seed::Seed;
 use crate::train::loss::Objective;
 use crate::train::optimizer::OptimizerConfig;
 pub use fused::Fused;
+pub use tensor::Packed;
 
 /// What an engine is made from.
 #[derive(Debug, Clone)]
@@ -86,6 +91,61 @@ impl Rows {
     }
 }
 
+/// Which engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EngineKind {
+    /// The fused engine on the backend `flex`, the tensor engine on the others.
+    #[default]
+    Auto,
+    /// Kernels of our own on the CPU.
+    Fused,
+    /// Burn's tensors with autodiff.
+    Tensor,
+}
+
+/// A population that cannot be trained here.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EngineError {
+    /// Occurs when a shape or a start is wrong.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// Occurs when the backend is not there.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+    /// Occurs when the fused engine, which computes on the CPU, is asked for on another backend.
+    #[error("the fused engine has no backend `{backend}`: use `--backend flex`, or the engine `tensor`")]
+    FusedBackend {
+        /// Backend asked for.
+        backend: Backend,
+    },
+}
+
+/// Makes the engine of a population.
+///
+/// # Errors
+/// [`EngineError`] when the population does not fit its architecture, or the backend is not there.
+pub fn create(
+    kind: EngineKind,
+    backend: Backend,
+    population: &Population,
+) -> Result<Box<dyn Engine>, EngineError> {
+    population.check()?;
+    let is_fused = match kind {
+        EngineKind::Auto => backend == Backend::Flex,
+        EngineKind::Fused => true,
+        EngineKind::Tensor => false,
+    };
+    if !is_fused {
+        return Ok(Box::new(Packed::new(population, &device::device(backend)?)));
+    }
+    if backend != Backend::Flex {
+        return Err(EngineError::FusedBackend { backend });
+    }
+    Ok(Box::new(Fused::new(population)))
+}
+
 /// What one member computes in one step; `None` in a step's list means that the member rests (stopped, or out of rows).
 #[derive(Debug, Clone)]
 pub struct MemberStep<'a> {
@@ -139,10 +199,12 @@ pub trait Engine {
         losses
     }
 
-    /// Computes predictions in evaluation mode, `[row, d_output]` for each member on its own rows.
+    /// Computes predictions in evaluation mode, `[row, d_output]` for each member on its own rows: the prediction (prior
+    /// included) in scaled label units, and the log variance of the Gaussian likelihood.
     fn predict(&mut self, rows: &[Arc<Rows>]) -> Vec<Vec<f32>>;
 
-    /// Computes the loss and its gradient at each member's weights over all its rows, dropout off (for L-BFGS and tests).
+    /// Computes the loss and its gradient at each member's weights over all its rows, dropout off (for L-BFGS and tests); nothing
+    /// for a member without rows. Batch normalisation uses the rows' own statistics and leaves the running ones alone.
     fn loss_and_gradient(&mut self, rows: &[Arc<Rows>]) -> Vec<(f32, Vec<f32>)>;
 
     /// Copies a member's state to the host.
@@ -151,3 +213,6 @@ pub trait Engine {
     /// Sets a member's state, as after a resume or when its best weights come back.
     fn set_state(&mut self, member_idx: usize, state: &MemberState);
 }
+
+#[cfg(test)]
+mod agreement;

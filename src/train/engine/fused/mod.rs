@@ -23,6 +23,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
+pub(super) use activate::GELU;
+
 use super::dropout::Masks;
 use super::{Engine, MemberState, MemberStep, Population, Rows};
 use crate::model::{Normalisation, PriorStart};
@@ -67,6 +69,15 @@ struct Member {
     prior: Option<PriorStart>,
     /// Range of each physics parameter's offset.
     limits: Vec<(f32, f32)>,
+}
+
+impl Member {
+    /// Moves physics parameters, which begin at `theta`, back between their bounds.
+    fn clamp(&mut self, theta: usize) {
+        for (offset, &(low, high)) in self.weights[theta..].iter_mut().zip(&self.limits) {
+            *offset = offset.clamp(low, high);
+        }
+    }
 }
 
 impl Fused {
@@ -158,7 +169,7 @@ impl Engine for Fused {
     fn loss_and_gradient(&mut self, rows: &[Arc<Rows>]) -> Vec<(f32, Vec<f32>)> {
         self.each(
             rows,
-            |_| false,
+            |rows| rows.is_empty(),
             |shared, member, rows, work| {
                 let loss = shared.arch.dispatch(Gradient { shared, member, rows, work });
                 (loss, shared.network.plan.unpack(&work.gradient))
@@ -181,6 +192,7 @@ impl Engine for Fused {
         let member = &mut self.members[member_idx];
         let plan = &self.shared.network.plan;
         plan.pack(&state.weights, &mut member.weights);
+        member.clamp(plan.theta);
         for (moment, flat) in member.moments.iter_mut().zip(state.memory.chunks_exact(state.weights.len())) {
             plan.pack(flat, moment);
         }
@@ -249,10 +261,7 @@ impl Shared {
         let (weights, gradient) = (&mut *member.weights, &mut *work.gradient);
         let mut update = Update { weights, gradient, moments: &mut member.moments };
         update.apply(simd, &self.optimizer, coefficients, self.network.plan.theta);
-        let offsets = &mut member.weights[self.network.plan.theta..];
-        for (offset, &(low, high)) in offsets.iter_mut().zip(&member.limits) {
-            *offset = offset.clamp(low, high);
-        }
+        member.clamp(self.network.plan.theta);
         loss
     }
 }
