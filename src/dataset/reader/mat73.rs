@@ -4,7 +4,9 @@
 //! are. Cells and fields of struct arrays are object references, which are followed. Fields come in the order of
 //! their names.
 
-use hdf5_pure::{AttrValue, DType, Dataset, Error, File, Group, Object};
+use hdf5_pure::{
+    AttrValue, CompoundMember, DType, Dataset, Datatype, DatatypeByteOrder, Error, File, Group, Object,
+};
 
 use super::matlab::Value;
 
@@ -263,15 +265,27 @@ fn empty(class: &str, sizes: Vec<u64>) -> Value {
     }
 }
 
+/// Reads complex numbers: pairs of a real and an imaginary part, as MATLAB stores `double` and `single`.
 fn complex(dataset: &Dataset, dims: Vec<usize>) -> Result<Value, Error> {
-    let pairs = match dataset.read_compound::<(f64, f64)>() {
-        Ok(pairs) => pairs,
-        Err(_) => {
-            let narrow = dataset.read_compound::<(f32, f32)>()?;
-            narrow.into_iter().map(|(re, im)| (f64::from(re), f64::from(im))).collect()
-        }
+    let unsupported = Ok(Value::Unsupported { what: "complex array of integers" });
+    let Datatype::Compound { size, members } = dataset.datatype()? else { return unsupported };
+    let [real, imag] = members.as_slice() else { return unsupported };
+    let is_float = |member: &CompoundMember, offset: u32| {
+        member.byte_offset == u64::from(offset)
+            && matches!(member.datatype, Datatype::FloatingPoint {
+                size: bytes, byte_order: DatatypeByteOrder::LittleEndian, ..
+            } if bytes == size / 2)
     };
-    let (real, imag) = pairs.into_iter().unzip();
+    if !is_float(real, 0) || !is_float(imag, size / 2) {
+        return unsupported;
+    }
+    let raw = dataset.read_raw()?;
+    let parts: Vec<f64> = match size {
+        16 => raw.as_chunks().0.iter().map(|b| f64::from_le_bytes(*b)).collect(),
+        8 => raw.as_chunks().0.iter().map(|b| f64::from(f32::from_le_bytes(*b))).collect(),
+        _ => return unsupported,
+    };
+    let (real, imag) = parts.as_chunks().0.iter().map(|[re, im]| (*re, *im)).unzip();
     Ok(Value::Numeric { dims, real, imag: Some(imag) })
 }
 

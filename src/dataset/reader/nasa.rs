@@ -198,3 +198,95 @@ fn spectrum(value: Option<Value>, notes: &mut Vec<String>) -> Spectrum {
     let imaginary_ohm = imag.unwrap_or_else(|| vec![0.0; real.len()]);
     Spectrum { frequency_hertz: vec![f64::NAN; real.len()], real_ohm: real, imaginary_ohm }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cell::health::charge_throughput;
+
+    /// First and last capacity [Ah] and number of discharges of the classic cells, by `scipy.io.loadmat`.
+    const CLASSIC: [(&str, usize, f64, f64); 4] = [
+        ("B0005", 168, 1.856_487_420_818_157_4, 1.325_079_328_642_935_6),
+        ("B0006", 168, 2.035_337_591_005_598, 1.185_675_232_792_935_6),
+        ("B0007", 168, 1.891_052_295_390_79, 1.432_455_272_062_543_4),
+        ("B0018", 132, 1.855_004_520_791_081_7, 1.341_051_440_640_485),
+    ];
+
+    fn fixture(name: &str) -> PathBuf {
+        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/mat").join(name)
+    }
+
+    fn read(paths: &[PathBuf]) -> Result<Vec<Cell>, ReadError> {
+        Nasa.read(paths, &ReadOptions::default(), &mut |_| ())
+    }
+
+    #[test]
+    fn the_three_layouts_of_the_fixture_are_the_same_cell() {
+        let cells = read(&[fixture("nasa.mat")]).unwrap();
+        for name in ["nasa_z.mat", "nasa_v73.mat"] {
+            // Debug text, for NaN is not equal to itself.
+            assert_eq!(format!("{:?}", read(&[fixture(name)]).unwrap()), format!("{cells:?}"), "{name}");
+        }
+        let records = &cells[0].records;
+        let phases = records.iter().map(|r| r.phase).collect::<Vec<_>>();
+        assert_eq!(phases, [Phase::Charge, Phase::Discharge, Phase::Impedance, Phase::Discharge]);
+        assert_eq!(records[1].stated_capacity_ah, Some(1.856_487_420_818_157_4));
+        assert_eq!(records[1].ambient_temperature_celsius, Some(24.0));
+        assert_eq!(records[2].electrolyte_resistance_ohm, Some(0.044_668_7));
+        assert_eq!(records[2].spectrum.as_ref().unwrap().real_ohm.len(), 48);
+        assert_eq!(records[2].reader_notes, ["Rct: \"0.0694-0.01i\" is complex"]);
+        assert_eq!(records[3].reader_notes, ["capacity: \"[]\" is no number"]);
+        assert!(charge_throughput(&records[0].samples.time_second, &records[0].samples.current_ampere) > 0.0);
+        assert!(charge_throughput(&records[1].samples.time_second, &records[1].samples.current_ampere) < 0.0);
+    }
+
+    #[test]
+    fn a_date_vector_is_seconds_since_1970() {
+        // date -u -d "2008-04-02 13:08:17.921" +%s.%N
+        assert_eq!(unix_second(&[2008.0, 4.0, 2.0, 13.0, 8.0, 17.921]), Some(1_207_141_697.921));
+        for wrong in [&[2008.0, 13.0, 2.0, 0.0, 0.0, 0.0][..], &[2008.0], &[2008.5, 1.0, 1.0, 0.0, 0.0, 0.0], &[f64::NAN; 6]] {
+            assert_eq!(unix_second(wrong), None, "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn the_same_cell_twice_is_an_error_and_so_is_a_file_of_something_else() {
+        let twice = read(&[fixture("nasa.mat"), fixture("nasa_z.mat")]).unwrap_err();
+        assert!(matches!(twice, ReadError::DuplicateCell { .. }));
+        let other = read(&[fixture("hand_le.mat")]).unwrap_err().to_string();
+        assert!(other.contains("`narrow` (1x3 numbers)") && other.contains("cycle"), "{other}");
+        let text = read(&[fixture("make.py")]).unwrap_err().to_string();
+        assert!(text.contains("make.py` is no MATLAB file"), "{text}");
+    }
+
+    #[test]
+    fn cells_that_nobody_asked_for_are_left_out() {
+        let options = ReadOptions { cells: vec![CellId::new("B0005")], ..ReadOptions::default() };
+        let error = Nasa.read(&[fixture("nasa.mat")], &options, &mut |_| ()).unwrap_err();
+        assert!(matches!(error, ReadError::NoCell { .. }));
+    }
+
+    #[test]
+    fn the_classic_cells_have_their_published_counts_and_capacities() {
+        let data = std::env::var_os("FADECAST_DATA")
+            .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data"), PathBuf::from);
+        let folder = data.join("nasa-pcoe/mat");
+        if !folder.is_dir() {
+            println!("skipped: no data at {}", folder.display());
+            return;
+        }
+        for (name, count, first, last) in CLASSIC {
+            let cell = read(&[folder.join(name).with_extension("mat")]).unwrap().remove(0);
+            assert_eq!(cell.id.as_str(), name);
+            let discharges = cell.records.iter().filter(|r| r.phase == Phase::Discharge).collect::<Vec<_>>();
+            let capacities = discharges.iter().filter_map(|r| r.stated_capacity_ah).collect::<Vec<_>>();
+            assert_eq!(capacities.len(), count, "{name}");
+            assert_eq!((capacities[0], capacities[count - 1]), (first, last), "{name}");
+            let samples = &discharges[0].samples;
+            let out = -charge_throughput(&samples.time_second, &samples.current_ampere);
+            // The capacity counts down to 2.7 V, B0007 was discharged to 2.2 V.
+            assert!((out - first).abs() < 0.05, "{name}: the sign or the scale of the current is wrong: {out} Ah");
+            assert!(cell.records.iter().all(|r| r.reader_notes.is_empty()), "{name}");
+        }
+    }
+}
