@@ -103,16 +103,9 @@ impl Tree {
 
     /// Takes memory for `count` values of `size` bytes from what the file may use.
     fn charge(&mut self, place: &str, count: u64, size: usize) -> Result<(), Mat73Error> {
-        match self.left.checked_sub(count.saturating_mul(size as u64)) {
-            Some(left) => self.left = left,
-            None => {
-                return Err(Mat73Error::Limit {
-                    place: place.into(),
-                    what: "bytes of values",
-                    limit: self.limit,
-                });
-            }
-        }
+        let left = self.left.checked_sub(count.saturating_mul(size as u64));
+        let (what, limit) = ("bytes of values", self.limit);
+        self.left = left.ok_or_else(|| Mat73Error::Limit { place: place.into(), what, limit })?;
         Ok(())
     }
 
@@ -141,7 +134,9 @@ impl Tree {
         let columns = children.into_iter().map(|(_, value)| value).collect::<Vec<_>>();
         Ok(match array_dims(&columns) {
             Some(dims) => Value::Struct { dims, fields, values: interleave(columns) },
-            None => Value::Struct { dims: vec![1, 1], fields, values: columns.into_iter().map(plain).collect() },
+            None => {
+                Value::Struct { dims: vec![1, 1], fields, values: columns.into_iter().map(plain).collect() }
+            }
         })
     }
 
@@ -159,7 +154,7 @@ impl Tree {
         }
         let dims = dims(&shape);
         match kind {
-            DType::ObjectReference => self.references(dataset, class, dims, place, depth),
+            DType::ObjectReference => Ok(cell(class, dims, self.references(dataset, place, depth)?)),
             DType::Compound(_) => complex(dataset, dims).map_err(at),
             _ if class == "char" => Ok(characters(dims, &dataset.read_u16().map_err(at)?)),
             DType::String | DType::VariableLengthString => {
@@ -173,25 +168,19 @@ impl Tree {
         }
     }
 
-    fn references(
-        &mut self,
-        dataset: &Dataset,
-        class: &str,
-        dims: Vec<usize>,
-        place: &str,
-        depth: u32,
-    ) -> Result<Value, Mat73Error> {
-        let objects =
-            dataset.dereference().map_err(|source| Mat73Error::Hdf5 { place: place.into(), source })?;
-        let values = objects
-            .iter()
-            .enumerate()
-            .map(|(i, object)| self.object(object, &format!("{place}({})", i + 1), depth + 1))
-            .collect::<Result<Vec<_>, _>>()?;
-        let cell = Value::Cell { dims, values };
-        // A field of a struct array has no class of its own; it is marked for `array_dims` by a one-element cell.
-        Ok(if class.is_empty() { Value::Cell { dims: Vec::new(), values: vec![cell] } } else { cell })
+    /// Reads what a dataset refers to, element by element.
+    fn references(&mut self, dataset: &Dataset, place: &str, depth: u32) -> Result<Vec<Value>, Mat73Error> {
+        let at = |source| Mat73Error::Hdf5 { place: place.into(), source };
+        let objects = dataset.dereference().map_err(at)?;
+        let numbered = objects.iter().enumerate();
+        numbered.map(|(i, o)| self.object(o, &format!("{place}({})", i + 1), depth + 1)).collect()
     }
+}
+
+/// Returns a cell; a field of a struct array, which has no class of its own, is marked by a cell around it.
+fn cell(class: &str, dims: Vec<usize>, values: Vec<Value>) -> Value {
+    let cell = Value::Cell { dims, values };
+    if class.is_empty() { Value::Cell { dims: Vec::new(), values: vec![cell] } } else { cell }
 }
 
 /// Returns the sizes of a struct array when every field is a column of references of the same size.
@@ -290,8 +279,7 @@ fn complex(dataset: &Dataset, dims: Vec<usize>) -> Result<Value, Error> {
 }
 
 fn characters(dims: Vec<usize>, units: &[u16]) -> Value {
-    let text = char::decode_utf16(units.iter().copied())
-        .map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER))
-        .collect();
+    let text =
+        char::decode_utf16(units.iter().copied()).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect();
     Value::Char { dims, text }
 }

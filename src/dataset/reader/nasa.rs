@@ -85,13 +85,12 @@ pub(super) fn unix_second(date: &[f64]) -> Option<f64> {
 
 /// Returns the phase that NASA calls `kind`; a mixed one, with a note, for anything else.
 pub(super) fn phase(kind: &str, notes: &mut Vec<String>) -> Phase {
-    match Phase::from_name(kind) {
-        Some(phase @ (Phase::Charge | Phase::Discharge | Phase::Impedance)) => phase,
-        _ => {
-            notes.push(format!("type: \"{kind}\" is none of charge, discharge, impedance"));
-            Phase::Cycle
-        }
+    let phase = Phase::from_name(kind);
+    let known = phase.filter(|p| matches!(p, Phase::Charge | Phase::Discharge | Phase::Impedance));
+    if known.is_none() {
+        notes.push(format!("type: {kind:?} is none of charge, discharge, impedance"));
     }
+    known.unwrap_or(Phase::Cycle)
 }
 
 /// Returns samples of columns that may differ in length: the shorter are filled up with NaN, which is noted.
@@ -127,7 +126,8 @@ fn cells(path: &Path, bytes: Vec<u8>, options: &ReadOptions) -> Result<Vec<Cell>
     let asked = options.cells.is_empty();
     if cells.is_empty() && asked {
         let present = if others.is_empty() { "no variable".into() } else { others.join(", ") };
-        let reason = format!("it has {present}; NASA's files have a struct with a field `cycle` for each cell");
+        let reason =
+            format!("it has {present}; NASA's files have a struct with a field `cycle` for each cell");
         return Err(ReadError::NoCell { path: path.into(), reason });
     }
     Ok(cells)
@@ -203,6 +203,7 @@ fn spectrum(value: Option<Value>, notes: &mut Vec<String>) -> Spectrum {
 mod tests {
     use super::*;
     use crate::cell::health::charge_throughput;
+    use crate::dataset::reader::archive::real_data;
 
     /// First and last capacity [Ah] and number of discharges of the classic cells, by `scipy.io.loadmat`.
     const CLASSIC: [(&str, usize, f64, f64); 4] = [
@@ -244,7 +245,12 @@ mod tests {
     fn a_date_vector_is_seconds_since_1970() {
         // date -u -d "2008-04-02 13:08:17.921" +%s.%N
         assert_eq!(unix_second(&[2008.0, 4.0, 2.0, 13.0, 8.0, 17.921]), Some(1_207_141_697.921));
-        for wrong in [&[2008.0, 13.0, 2.0, 0.0, 0.0, 0.0][..], &[2008.0], &[2008.5, 1.0, 1.0, 0.0, 0.0, 0.0], &[f64::NAN; 6]] {
+        for wrong in [
+            &[2008.0, 13.0, 2.0, 0.0, 0.0, 0.0][..],
+            &[2008.0],
+            &[2008.5, 1.0, 1.0, 0.0, 0.0, 0.0],
+            &[f64::NAN; 6],
+        ] {
             assert_eq!(unix_second(wrong), None, "{wrong:?}");
         }
     }
@@ -268,13 +274,7 @@ mod tests {
 
     #[test]
     fn the_classic_cells_have_their_published_counts_and_capacities() {
-        let data = std::env::var_os("FADECAST_DATA")
-            .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data"), PathBuf::from);
-        let folder = data.join("nasa-pcoe/mat");
-        if !folder.is_dir() {
-            println!("skipped: no data at {}", folder.display());
-            return;
-        }
+        let Some(folder) = real_data("nasa-pcoe/mat") else { return };
         for (name, count, first, last) in CLASSIC {
             let cell = read(&[folder.join(name).with_extension("mat")]).unwrap().remove(0);
             assert_eq!(cell.id.as_str(), name);
@@ -285,7 +285,10 @@ mod tests {
             let samples = &discharges[0].samples;
             let out = -charge_throughput(&samples.time_second, &samples.current_ampere);
             // The capacity counts down to 2.7 V, B0007 was discharged to 2.2 V.
-            assert!((out - first).abs() < 0.05, "{name}: the sign or the scale of the current is wrong: {out} Ah");
+            assert!(
+                (out - first).abs() < 0.05,
+                "{name}: the sign or the scale of the current is wrong: {out} Ah"
+            );
             assert!(cell.records.iter().all(|r| r.reader_notes.is_empty()), "{name}");
         }
     }

@@ -6,7 +6,7 @@ use rand_chacha::ChaCha8Rng;
 use serde_json::{Map, Value as Json, json};
 
 use super::*;
-use crate::dataset::reader::{mat73, matlab};
+use crate::dataset::reader::{archive::real_data, mat73, matlab};
 use crate::seed::Seed;
 
 /// Largest relative error of a sum of corpus numbers, which numpy may add in another order.
@@ -39,7 +39,9 @@ fn tree(value: &Value) -> Json {
         }
         Value::Char { dims, text } => json!({"dims": dims, "text": text}),
         Value::Cell { dims, values } => json!({"dims": dims, "cell": all(values)}),
-        Value::Struct { dims, fields, values } => json!({"dims": dims, "fields": fields, "values": all(values)}),
+        Value::Struct { dims, fields, values } => {
+            json!({"dims": dims, "fields": fields, "values": all(values)})
+        }
         Value::Unsupported { what } => json!({"unsupported": what}),
     }
 }
@@ -104,13 +106,7 @@ fn every_fixture_reads_as_scipy_reads_it() {
 
 #[test]
 fn every_file_of_the_corpus_has_the_sums_of_scipy_and_h5py() {
-    let data = std::env::var_os("FADECAST_DATA")
-        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/data"), PathBuf::from);
-    let folder = data.join("mat5-corpus");
-    if !folder.is_dir() {
-        println!("skipped: no data at {}", folder.display());
-        return;
-    }
+    let Some(folder) = real_data("mat5-corpus") else { return };
     let expected: Map<String, Json> = serde_json::from_slice(&fixture("corpus.json")).unwrap();
     for (file, expected) in expected {
         let path = folder.join(&file);
@@ -220,7 +216,8 @@ fn cells_inside_each_other_end_at_the_depth_limit() {
     let head = |name: u32| [6_u32, 8, 1, 0, 5, 8, 1, 1, 1, name];
     let mut inner: Vec<u8> = [14_u32, 0].iter().flat_map(|w| w.to_le_bytes()).collect();
     for _ in 0..100 {
-        let mut bytes = [14_u32, 40 + inner.len() as u32].iter().flat_map(|w| w.to_le_bytes()).collect::<Vec<_>>();
+        let mut bytes =
+            [14_u32, 40 + inner.len() as u32].iter().flat_map(|w| w.to_le_bytes()).collect::<Vec<_>>();
         bytes.extend(head(0).iter().flat_map(|w| w.to_le_bytes()));
         bytes.extend(inner);
         inner = bytes;
@@ -285,6 +282,7 @@ fn n_mutants() -> u64 {
 }
 
 #[test]
+#[expect(clippy::print_stdout, reason = "benches/mutants.sh shows how many were read")]
 fn mutants_are_errors_or_small_values_and_never_a_panic() {
     let files = FIXTURES.map(fixture);
     let payloads = files.iter().flat_map(|f| inflated(f).into_iter().map(|p| (p, f[126..128].to_vec())));
