@@ -48,21 +48,28 @@ impl Reader for Nasa {
                 Ok(())
             })?;
         }
-        sorted(found, paths)
+        sorted(found, paths, options)
     }
 }
 
-/// Returns the cells in order of their ids; two of the same name are an error, and so is none at all.
-pub(super) fn sorted(mut found: Vec<(Cell, PathBuf)>, paths: &[PathBuf]) -> Result<Vec<Cell>, ReadError> {
+/// Returns the cells in order of their ids; two of the same name, one that was asked for in vain, or none are errors.
+pub(super) fn sorted(
+    mut found: Vec<(Cell, PathBuf)>,
+    paths: &[PathBuf],
+    options: &ReadOptions,
+) -> Result<Vec<Cell>, ReadError> {
     found.sort_by(|a, b| a.0.id.cmp(&b.0.id));
     if let Some(pair) = found.windows(2).find(|w| w[0].0.id == w[1].0.id) {
         let (cell, first, second) = (pair[0].0.id.clone(), pair[0].1.clone(), pair[1].1.clone());
         return Err(ReadError::DuplicateCell { cell, first, second });
     }
+    let path = || paths.first().cloned().unwrap_or_default();
+    if let Some(absent) = options.cells.iter().find(|&id| found.iter().all(|(cell, _)| cell.id != *id)) {
+        let reason = format!("`{absent}` was asked for and is not there");
+        return Err(ReadError::NoCell { path: path(), reason });
+    }
     if found.is_empty() {
-        let path = paths.first().cloned().unwrap_or_default();
-        let reason = "nothing there is of this format, or none of the cells that were asked for".into();
-        return Err(ReadError::NoCell { path, reason });
+        return Err(ReadError::NoCell { path: path(), reason: "nothing there is of this format".into() });
     }
     Ok(found.into_iter().map(|(cell, _)| cell).collect())
 }
@@ -266,10 +273,10 @@ mod tests {
     }
 
     #[test]
-    fn cells_that_nobody_asked_for_are_left_out() {
+    fn a_cell_that_is_asked_for_in_vain_is_an_error() {
         let options = ReadOptions { cells: vec![CellId::new("B0005")], ..ReadOptions::default() };
         let error = Nasa.read(&[fixture("nasa.mat")], &options, &mut |_| ()).unwrap_err();
-        assert!(matches!(error, ReadError::NoCell { .. }));
+        assert!(error.to_string().contains("`B0005` was asked for"), "{error}");
     }
 
     #[test]

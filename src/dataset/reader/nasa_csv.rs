@@ -59,7 +59,7 @@ impl Reader for NasaCsv {
             return Err(ReadError::NoCell { path, reason });
         };
         let cells = cells(&place, &bytes, contents, options)?;
-        sorted(cells.into_iter().map(|cell| (cell, place.clone())).collect(), paths)
+        sorted(cells.into_iter().map(|cell| (cell, place.clone())).collect(), paths, options)
     }
 }
 

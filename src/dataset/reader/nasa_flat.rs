@@ -57,7 +57,7 @@ impl Reader for NasaFlat {
                 Ok(())
             })?;
         }
-        sorted(found, paths)
+        sorted(found, paths, options)
     }
 }
 

