@@ -19,6 +19,7 @@ pub mod bacon_watts;
 pub mod baseline;
 pub mod double_exponential;
 pub mod dual;
+mod error;
 pub mod exponential;
 pub mod exponential_plain;
 pub mod fit;
