@@ -8,6 +8,7 @@
 
 #![recursion_limit = "256"]
 
+pub mod device;
 pub mod file;
 pub mod seed;
 pub mod signal;
@@ -18,3 +19,11 @@ pub mod metric;
 pub mod physics;
 
 pub mod dataset;
+pub mod simulate;
+
+pub mod descriptor;
+
+pub mod model;
+pub mod train;
+
+pub mod prepare;

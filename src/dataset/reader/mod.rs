@@ -4,6 +4,15 @@
 //! ascending order of their id. Whatever it cannot understand inside a record becomes a missing value and a
 //! `reader_notes` line; only a file that cannot be used at all is an error.
 
+pub mod archive;
+pub mod mat5;
+pub mod mat73;
+pub mod matlab;
+pub mod nasa;
+pub mod nasa_csv;
+pub mod nasa_facts;
+pub mod nasa_flat;
+
 use std::path::PathBuf;
 
 use super::{Cell, CellFacts};
