@@ -143,6 +143,12 @@ fn version_7_3_reads_as_version_5_does() {
 }
 
 #[test]
+fn references_in_a_circle_end() {
+    let error = mat73::parse(fixture("circle_v73.mat")).unwrap_err();
+    assert!(matches!(error, mat73::Mat73Error::Limit { .. }) && error.place().starts_with("c("), "{error}");
+}
+
+#[test]
 fn what_is_no_such_file_says_what_it_is() {
     for (bytes, part) in [
         (&b""[..], "empty"),
