@@ -4,6 +4,19 @@
 //! ascending order of their id. Whatever it cannot understand inside a record becomes a missing value and a
 //! `reader_notes` line; only a file that cannot be used at all is an error.
 
+pub mod arbin;
+pub mod archive;
+pub mod bdf;
+pub mod column_map;
+pub mod csv;
+pub mod inputs;
+
+mod collect;
+mod delimited;
+mod heading;
+mod segment;
+mod series;
+
 use std::path::PathBuf;
 
 use super::{Cell, CellFacts};
