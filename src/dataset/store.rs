@@ -84,7 +84,9 @@ pub enum StoreError {
         hint: String,
     },
     /// Occurs when an import would overwrite a dataset.
-    #[error("dataset `{name}` exists already; use --add for new cells, --replace to make it anew, or another --name")]
+    #[error(
+        "dataset `{name}` exists already; use --add for new cells, --replace to make it anew, or another --name"
+    )]
     Exists {
         /// Name that is taken.
         name: String,
@@ -98,13 +100,17 @@ pub enum StoreError {
         cell: CellId,
     },
     /// Occurs when a name cannot be that of a folder.
-    #[error("`{name}` is no dataset name: use letters, digits, `-`, `_` and `.`, and begin with a letter or digit")]
+    #[error(
+        "`{name}` is no dataset name: use letters, digits, `-`, `_` and `.`, and begin with a letter or digit"
+    )]
     Name {
         /// Name that was given.
         name: String,
     },
     /// Occurs when a dataset was written by another version.
-    #[error("dataset `{name}` has layout {found}, this program reads {SCHEMA}; import it again with --replace")]
+    #[error(
+        "dataset `{name}` has layout {found}, this program reads {SCHEMA}; import it again with --replace"
+    )]
     Schema {
         /// Name of the dataset.
         name: String,
@@ -112,7 +118,9 @@ pub enum StoreError {
         found: u32,
     },
     /// Occurs when a table's bytes are not those that the manifest states.
-    #[error("`{path}` is not the file that was imported (its SHA-256 differs); import the dataset again with --replace")]
+    #[error(
+        "`{path}` is not the file that was imported (its SHA-256 differs); import the dataset again with --replace"
+    )]
     Changed {
         /// Table that differs.
         path: PathBuf,
@@ -254,10 +262,14 @@ impl Store {
     fn unknown(&self, name: &str) -> StoreError {
         let present: Vec<String> = self.list().unwrap_or_default().into_iter().map(|m| m.name).collect();
         let hint = match (name, present.is_empty()) {
-            ("nasa-pcoe", _) => "; make it with `fadecast datasets import nasa B0005.mat B0006.mat B0007.mat \
+            ("nasa-pcoe", _) => {
+                "; make it with `fadecast datasets import nasa B0005.mat B0006.mat B0007.mat \
                 B0018.mat --name nasa-pcoe`, or download it with `fadecast datasets fetch nasa-pcoe`"
-                .into(),
-            (_, true) => "; there is none yet: `fadecast datasets import FORMAT PATH... --name NAME` makes one".into(),
+                    .into()
+            }
+            (_, true) => {
+                "; there is none yet: `fadecast datasets import FORMAT PATH... --name NAME` makes one".into()
+            }
             _ => format!("; there are {}", present.join(", ")),
         };
         StoreError::Unknown { name: name.into(), root: self.root.clone(), hint }
@@ -267,7 +279,8 @@ impl Store {
 impl Manifest {
     /// Returns one SHA-256 over every table of the dataset: what a run records as its data.
     pub fn data_sha256(&self) -> String {
-        let hashes: Vec<&str> = self.cells.iter().flat_map(|c| c.tables.values().map(String::as_str)).collect();
+        let hashes: Vec<&str> =
+            self.cells.iter().flat_map(|c| c.tables.values().map(String::as_str)).collect();
         file::sha256_bytes(hashes.join("\n").as_bytes())
     }
 }
@@ -369,7 +382,11 @@ mod tests {
         assert_eq!(store.load("n", None).unwrap().len(), 2);
         store.import(manifest("n"), &[cell("C")], OnExisting::Replace).unwrap();
         assert_eq!(store.load("n", None).unwrap()[0].id, CellId::new("C"));
-        assert_eq!(std::fs::read_dir(folder.path().join("datasets")).unwrap().count(), 1, "nothing hidden is left");
+        assert_eq!(
+            std::fs::read_dir(folder.path().join("datasets")).unwrap().count(),
+            1,
+            "nothing hidden is left"
+        );
     }
 
     #[test]
@@ -398,7 +415,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::new(folder.path());
         file::create_folder(&folder.path().join("datasets/n")).unwrap();
-        file::write_atomic(&folder.path().join("datasets/n/manifest.json"), b"{\"schema\": 99, \"x\": 1}").unwrap();
+        file::write_atomic(&folder.path().join("datasets/n/manifest.json"), b"{\"schema\": 99, \"x\": 1}")
+            .unwrap();
         assert!(matches!(store.manifest("n"), Err(StoreError::Schema { found: 99, .. })));
     }
 }

@@ -2,7 +2,10 @@
 
 use std::path::Path;
 
-use polars::prelude::{Column, DataFrame, NamedFrom, ParquetReader, ParquetWriter, PolarsError, SerReader, Series};
+use polars::prelude::{
+    Column, DataFrame, Float64Chunked, IntoColumn, NamedFrom, ParquetReader, ParquetWriter, PolarsError,
+    SerReader, Series, UInt32Chunked,
+};
 
 use super::{Cell, CellFacts, CycleColumn, CycleTable, Record, Samples, Spectrum};
 use crate::cell::{CellId, Phase};
@@ -75,12 +78,12 @@ pub fn numbers(name: &str, values: Vec<f64>) -> Column {
         let values: Vec<Option<f64>> = values.into_iter().map(|v| Some(v).filter(|v| !v.is_nan())).collect();
         return Series::new(name.into(), values).into();
     }
-    Series::from_vec(name.into(), values).into()
+    Float64Chunked::from_vec(name.into(), values).into_column()
 }
 
 /// Returns a column of counts.
 pub fn counts(name: &str, values: Vec<u32>) -> Column {
-    Series::from_vec(name.into(), values).into()
+    UInt32Chunked::from_vec(name.into(), values).into_column()
 }
 
 /// Returns a column of texts.
@@ -142,7 +145,8 @@ fn samples_frame(cell: &Cell) -> std::result::Result<DataFrame, PolarsError> {
 
 fn spectra_frame(cell: &Cell) -> std::result::Result<DataFrame, PolarsError> {
     let spectra = || cell.records.iter().filter_map(|r| r.spectrum.as_ref().map(|s| (r.index, s)));
-    let joined = |get: fn(&Spectrum) -> &Vec<f64>| spectra().flat_map(|(_, s)| get(s).iter().copied()).collect();
+    let joined =
+        |get: fn(&Spectrum) -> &Vec<f64>| spectra().flat_map(|(_, s)| get(s).iter().copied()).collect();
     let owner = spectra().flat_map(|(index, s)| std::iter::repeat_n(index, s.real_ohm.len())).collect();
     DataFrame::new_infer_height(vec![
         counts("record_count", owner),
@@ -177,7 +181,8 @@ fn records_from(frame: &DataFrame) -> std::result::Result<Vec<Record>, PolarsErr
     let rows = indices.iter().zip(phases.iter()).zip(notes.iter()).enumerate();
     rows.map(|(row, ((index, phase), notes))| {
         let phase = phase.unwrap_or_default();
-        let unknown = || PolarsError::ComputeError(format!("unknown step_type `{phase}` in row {row}").into());
+        let unknown =
+            || PolarsError::ComputeError(format!("unknown step_type `{phase}` in row {row}").into());
         let mut record = Record::new(index.unwrap_or_default(), Phase::from_name(phase).ok_or_else(unknown)?);
         record.cycle_count = cycles[row];
         record.unix_time_second = unix[row];
@@ -283,7 +288,12 @@ mod tests {
         });
         let values = vec![0.5, f64::NAN];
         let columns = vec![
-            CycleColumn { name: "charge_cv_duration".into(), unit: "s".into(), label: false, values: values.clone() },
+            CycleColumn {
+                name: "charge_cv_duration".into(),
+                unit: "s".into(),
+                label: false,
+                values: values.clone(),
+            },
             CycleColumn { name: "discharge_capacity".into(), unit: "Ah".into(), label: true, values },
         ];
         Cell {
