@@ -100,19 +100,22 @@ impl Series {
     /// Takes the columns in the order of `picks`, scales them and checks the needed ones.
     ///
     /// # Errors
-    /// [`ReadError::Damaged`] for a needed channel without one number.
+    /// [`ReadError::Damaged`] for a needed channel without one number and for columns of unequal length.
     pub(super) fn from_columns(
         path: &Path,
         picks: &[Pick],
         columns: Vec<Numbers>,
     ) -> Result<Self, ReadError> {
-        let mut series = Self::default();
+        let n_rows = columns.first().map_or(0, |c| c.values.len());
+        let mut series = Self { n_rows, ..Self::default() };
         for (pick, mut numbers) in picks.iter().zip(columns) {
+            if numbers.values.len() != n_rows {
+                return Err(unequal_channel(path, pick.channel, numbers.values.len(), n_rows));
+            }
             if Channel::NEEDED.contains(&pick.channel) && numbers.is_void() {
                 return Err(void_channel(path, pick.channel, &numbers));
             }
             numbers.scale(pick.scale.factor, pick.scale.offset);
-            series.n_rows = numbers.values.len();
             series.channels.insert(pick.channel, numbers);
         }
         Ok(series)
@@ -174,6 +177,14 @@ fn locate(channel: Channel, spelling: &str, names: &[(String, Option<String>)]) 
         .find_map(|(column, (_, unit))| Some((column, heading::scale(channel.quantity(), unit.as_deref())?)))
 }
 
+fn unequal_channel(path: &Path, channel: Channel, n_found: usize, n_rows: usize) -> ReadError {
+    ReadError::Damaged {
+        path: path.into(),
+        place: format!("column `{}`", channel.name()),
+        found: format!("{n_found} values where the first column has {n_rows}"),
+    }
+}
+
 fn void_channel(path: &Path, channel: Channel, numbers: &Numbers) -> ReadError {
     let first = numbers.bad.first();
     let example = first.map_or(String::new(), |b| format!(" (line {}: `{}`)", b.line, b.text));
@@ -206,6 +217,15 @@ mod tests {
         let expected =
             [(Channel::TestTime, 2, 3600.0), (Channel::Voltage, 1, 1.0), (Channel::Current, 0, 1e-3)];
         assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn columns_of_unequal_length_are_an_error() {
+        let pick = |channel| Pick { channel, column: 0, scale: Scale::default(), parse: None };
+        let columns = vec![Numbers::new(vec![0.0, 1.0]), Numbers::new(vec![3.0])];
+        let error =
+            Series::from_columns(Path::new("a"), &Channel::NEEDED.map(pick)[..2], columns).unwrap_err();
+        assert!(error.to_string().contains("1 values where the first column has 2"), "{error}");
     }
 
     #[test]
