@@ -126,6 +126,46 @@ pub fn write_with<E: From<io::Error>>(
     result
 }
 
+/// A text file that only grows: what was appended and synced survives a kill and a power cut.
+#[derive(Debug)]
+pub struct Journal {
+    path: PathBuf,
+    file: File,
+}
+
+impl Journal {
+    /// Opens `path` to go on after its first `keep` bytes; what follows them is cut off, a missing file is made.
+    ///
+    /// # Errors
+    /// [`FileError::Write`].
+    pub fn open(path: &Path, keep: u64) -> Result<Self, FileError> {
+        let open = || {
+            let file = File::options().create(true).append(true).open(path)?;
+            file.set_len(keep)?;
+            Ok(file)
+        };
+        let file = open().map_err(|e| FileError::write(path, e))?;
+        sync_folder(path.parent());
+        Ok(Self { path: path.into(), file })
+    }
+
+    /// Appends `bytes`; a kill may leave a part of them.
+    ///
+    /// # Errors
+    /// [`FileError::Write`].
+    pub fn append(&mut self, bytes: &[u8]) -> Result<(), FileError> {
+        self.file.write_all(bytes).map_err(|e| FileError::write(&self.path, e))
+    }
+
+    /// Returns when all that was appended is on the disk.
+    ///
+    /// # Errors
+    /// [`FileError::Write`].
+    pub fn sync(&mut self) -> Result<(), FileError> {
+        self.file.sync_data().map_err(|e| FileError::write(&self.path, e))
+    }
+}
+
 /// Creates a folder that must not exist yet; its parents may.
 ///
 /// # Errors
@@ -279,6 +319,17 @@ mod tests {
         let path = folder.path().join("abc");
         write_atomic(&path, b"abc").unwrap();
         assert_eq!(sha256(&path).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_journal_goes_on_after_what_it_keeps() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.jsonl");
+        Journal::open(&path, 0).unwrap().append(b"1\n2\n3").unwrap();
+        let mut journal = Journal::open(&path, 4).unwrap();
+        journal.append(b"4\n").unwrap();
+        journal.sync().unwrap();
+        assert_eq!(read(&path).unwrap(), b"1\n2\n4\n");
     }
 
     #[test]

@@ -8,11 +8,22 @@
 
 #![recursion_limit = "256"]
 
+pub mod device;
 pub mod file;
 pub mod seed;
+pub mod signal;
 pub mod units;
 
 pub mod cell;
+pub mod metric;
 pub mod physics;
 
 pub mod dataset;
+pub mod simulate;
+
+pub mod descriptor;
+
+pub mod model;
+pub mod train;
+
+pub mod prepare;

@@ -4,7 +4,11 @@
 //! wrong with it; `leakage` says which inputs give the answer away. Positive current charges the cell. A missing
 //! value is `None` or NaN here and null on disk, never 0.
 
+pub mod clean;
 pub mod fetch;
+pub mod leakage;
+pub mod pairing;
+pub mod quality;
 pub mod reader;
 pub mod store;
 pub mod table;

@@ -102,9 +102,10 @@ fn unix_time(text: &str) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
-    use super::collect::{READER_NOTES, assert_records, read_one, real_data};
+    use super::collect::{READER_NOTES, assert_records, read_one};
     use super::*;
     use crate::cell::Phase::{self, Charge, Discharge, Gitt, Rest};
+    use crate::dataset::reader::archive::real_data;
     use proptest::prelude::*;
 
     fn read_bytes(bytes: &[u8]) -> Result<Vec<Cell>, ReadError> {

@@ -135,9 +135,10 @@ fn parquet_damaged(path: &Path, found: String) -> ReadError {
 
 #[cfg(test)]
 mod tests {
-    use super::collect::{assert_records, read_one, real_data};
+    use super::collect::{assert_records, read_one};
     use super::*;
     use crate::cell::Phase::{Charge, Discharge, Rest};
+    use crate::dataset::reader::archive::real_data;
     use proptest::prelude::*;
 
     /// Made by pyarrow, see `tests/fixtures/readers/PROVENANCE.md`.

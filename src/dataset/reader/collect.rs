@@ -130,18 +130,6 @@ fn choose(
     Ok(cells)
 }
 
-/// Returns a file of the real data, or says that it is not there.
-#[cfg(test)]
-#[expect(clippy::print_stdout, reason = "a skipped test says so")]
-pub(super) fn real_data(relative: &str) -> Option<PathBuf> {
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
-    let path = std::env::var_os("FADECAST_DATA").map_or(beside, PathBuf::from).join(relative);
-    if !path.exists() {
-        println!("skipped: no data at {}", path.display());
-    }
-    path.exists().then_some(path)
-}
-
 /// Reads one file with a reader, without options.
 #[cfg(test)]
 pub(super) fn read_one(reader: &dyn super::Reader, path: &Path) -> Result<Vec<Cell>, ReadError> {

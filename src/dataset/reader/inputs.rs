@@ -167,9 +167,10 @@ fn note_missing(name: &str, column: &Numbers, facts: &mut CellFacts) {
 
 #[cfg(test)]
 mod tests {
-    use super::collect::{READER_NOTES, read_one, real_data};
+    use super::collect::{READER_NOTES, read_one};
     use super::*;
     use crate::cell::Chemistry;
+    use crate::dataset::reader::archive::real_data;
     use proptest::prelude::*;
 
     const MAP: &str = "[columns]\ncycle_count = 'n'\ncharge_cc_duration = {name = 't', unit = 's', factor = 60.0}\n\

@@ -10,6 +10,13 @@ pub mod bdf;
 pub mod column_map;
 pub mod csv;
 pub mod inputs;
+pub mod mat5;
+pub mod mat73;
+pub mod matlab;
+pub mod nasa;
+pub mod nasa_csv;
+pub mod nasa_facts;
+pub mod nasa_flat;
 
 mod collect;
 mod delimited;

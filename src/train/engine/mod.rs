@@ -4,7 +4,61 @@
 //! member sees, with which rates, and when it stops; an engine only computes. A member's numbers depend on nothing
 //! but its own batches and streams, whatever the population, the chunking or the number of threads.
 
+mod dropout;
+mod fused;
+mod tensor;
+
 use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::device::{self, Backend, DeviceError};
+use crate::model::{Architecture, ModelError, PriorStart};
+use crate::seed::Seed;
+use crate::train::loss::Objective;
+use crate::train::optimizer::OptimizerConfig;
+pub use fused::Fused;
+pub use tensor::Packed;
+
+/// What an engine is made from.
+#[derive(Debug, Clone)]
+pub struct Population {
+    /// Shapes of every member.
+    pub architecture: Architecture,
+    /// What every member minimises.
+    pub objective: Objective,
+    /// Optimiser of every member; rate and decay come with each step.
+    pub optimizer: OptimizerConfig,
+    /// Where each member starts.
+    pub members: Vec<MemberStart>,
+}
+
+/// Where a member starts.
+#[derive(Debug, Clone)]
+pub struct MemberStart {
+    /// Node of the seed tree whose streams draw the initial weights.
+    pub seed: Seed,
+    /// Fit of the physics prior on the member's training rows; none without a prior.
+    pub prior: Option<PriorStart>,
+}
+
+impl Population {
+    /// Checks the architecture and that each member has what its prior needs.
+    ///
+    /// # Errors
+    /// [`ModelError`] names the key or the member.
+    pub fn check(&self) -> Result<(), ModelError> {
+        self.architecture.check()?;
+        let needed = self.architecture.n_physics();
+        for (member_idx, member) in self.members.iter().enumerate() {
+            let found = member.prior.as_ref().map_or(0, |prior| prior.theta.len());
+            if found != needed {
+                return Err(ModelError::PriorStart { member_idx, found, needed });
+            }
+        }
+        Ok(())
+    }
+}
 
 /// Rows of one part of one fold, scaled and ready for a network. All vectors are row-major `f32`.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -35,6 +89,61 @@ impl Rows {
     pub fn is_empty(&self) -> bool {
         self.labels.is_empty()
     }
+}
+
+/// Which engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EngineKind {
+    /// The fused engine on the backend `flex`, the tensor engine on the others.
+    #[default]
+    Auto,
+    /// Kernels of our own on the CPU.
+    Fused,
+    /// Burn's tensors with autodiff.
+    Tensor,
+}
+
+/// A population that cannot be trained here.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EngineError {
+    /// Occurs when a shape or a start is wrong.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// Occurs when the backend is not there.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+    /// Occurs when the fused engine, which computes on the CPU, is asked for on another backend.
+    #[error("the fused engine has no backend `{backend}`: use `--backend flex`, or the engine `tensor`")]
+    FusedBackend {
+        /// Backend asked for.
+        backend: Backend,
+    },
+}
+
+/// Makes the engine of a population.
+///
+/// # Errors
+/// [`EngineError`] when the population does not fit its architecture, or the backend is not there.
+pub fn create(
+    kind: EngineKind,
+    backend: Backend,
+    population: &Population,
+) -> Result<Box<dyn Engine>, EngineError> {
+    population.check()?;
+    let is_fused = match kind {
+        EngineKind::Auto => backend == Backend::Flex,
+        EngineKind::Fused => true,
+        EngineKind::Tensor => false,
+    };
+    if !is_fused {
+        return Ok(Box::new(Packed::new(population, &device::device(backend)?)));
+    }
+    if backend != Backend::Flex {
+        return Err(EngineError::FusedBackend { backend });
+    }
+    Ok(Box::new(Fused::new(population)))
 }
 
 /// What one member computes in one step; `None` in a step's list means that the member rests (stopped, or out of rows).
@@ -77,10 +186,25 @@ pub trait Engine {
     /// Takes one optimiser step for each member that has one; returns each member's loss before the step (0 when resting).
     fn step(&mut self, steps: &[Option<MemberStep<'_>>]) -> Vec<f32>;
 
-    /// Computes predictions in evaluation mode, `[row, d_output]` for each member on its own rows.
+    /// Takes several steps of each member, one after the other, an empty list for a member that rests; returns each
+    /// member's losses. The same numbers as calling [`Engine::step`], but without a meeting of the threads after each.
+    fn epoch(&mut self, steps: &[Vec<MemberStep<'_>>]) -> Vec<Vec<f32>> {
+        let mut losses = vec![Vec::new(); steps.len()];
+        for idx in 0..steps.iter().map(Vec::len).max().unwrap_or(0) {
+            let together: Vec<_> = steps.iter().map(|steps| steps.get(idx).cloned()).collect();
+            for ((losses, loss), step) in losses.iter_mut().zip(self.step(&together)).zip(&together) {
+                losses.extend(step.is_some().then_some(loss));
+            }
+        }
+        losses
+    }
+
+    /// Computes predictions in evaluation mode, `[row, d_output]` for each member on its own rows: the prediction (prior
+    /// included) in scaled label units, and the log variance of the Gaussian likelihood.
     fn predict(&mut self, rows: &[Arc<Rows>]) -> Vec<Vec<f32>>;
 
-    /// Computes the loss and its gradient at each member's weights over all its rows, dropout off (for L-BFGS and tests).
+    /// Computes the loss and its gradient at each member's weights over all its rows, dropout off (for L-BFGS and tests); nothing
+    /// for a member without rows. Batch normalisation uses the rows' own statistics and leaves the running ones alone.
     fn loss_and_gradient(&mut self, rows: &[Arc<Rows>]) -> Vec<(f32, Vec<f32>)>;
 
     /// Copies a member's state to the host.
@@ -89,3 +213,6 @@ pub trait Engine {
     /// Sets a member's state, as after a resume or when its best weights come back.
     fn set_state(&mut self, member_idx: usize, state: &MemberState);
 }
+
+#[cfg(test)]
+mod agreement;

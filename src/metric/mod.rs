@@ -1,0 +1,4 @@
+//! Scores of predictions: plain functions from slices of the same order to one number.
+
+pub mod life;
+pub mod regression;

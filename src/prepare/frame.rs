@@ -1,0 +1,349 @@
+//! The frame: one row a discharge (or a ready-made row), its label, its inputs and the stress of its physics.
+
+use serde::{Deserialize, Serialize};
+
+use crate::cell::{CellId, health};
+use crate::dataset::Cell;
+use crate::dataset::leakage::Source;
+use crate::dataset::pairing::net_charge_ah;
+use crate::descriptor::{self, CellContext, Descriptor};
+
+/// One capacity to explain or to predict.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Row {
+    /// Position in [`Frame::cells`].
+    pub cell_idx: usize,
+    /// Number of the discharge in its cell, from 1; for ready-made rows the cycle.
+    pub cycle: u32,
+    /// Capacity [Ah]; NaN where the source states none.
+    pub capacity_ah: f64,
+    /// Capacity over the cell's reference [1]; what models learn.
+    pub soh: f64,
+    /// Why the row is predicted but neither learnt from nor scored; `None` for a usable one.
+    pub set_aside: Option<String>,
+}
+
+/// A cell of the frame.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FrameCell {
+    /// Name.
+    pub id: CellId,
+    /// Capacity that counts as SoH 1 [Ah].
+    pub reference_ah: f64,
+    /// SoH at the end of life, relative to the nominal capacity, if the source states it.
+    pub eol_ah: Option<f64>,
+    /// Whether a simulator made it.
+    pub synthetic: bool,
+}
+
+/// One column of the frame.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Column {
+    /// Descriptor name.
+    pub name: String,
+    /// Unit.
+    pub unit: String,
+    /// Where the values come from.
+    pub source: Source,
+    /// One value a row; NaN where missing.
+    pub values: Vec<f64>,
+}
+
+/// All rows of an experiment.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Frame {
+    /// Cells in the order of the dataset.
+    pub cells: Vec<FrameCell>,
+    /// Rows, cell after cell, each in the order of its test.
+    pub rows: Vec<Row>,
+    /// Inputs of the models.
+    pub inputs: Vec<Column>,
+    /// Stress columns that physics laws may ask for.
+    pub stress: Vec<Column>,
+}
+
+/// What counts as SoH 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reference {
+    /// The nominal capacity that the source states.
+    #[default]
+    Nominal,
+    /// The mean capacity of the cell's given discharges, the first ones of its life.
+    Given,
+}
+
+/// What a frame is made of.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FrameConfig<'a> {
+    /// Descriptor names, with `*` for any text.
+    pub inputs: &'a [String],
+    /// Names of the stress columns.
+    pub stress: &'a [&'static str],
+    /// What counts as SoH 1.
+    pub reference: Reference,
+    /// Discharges at the begin of each cell that are given; 0 where the task gives none.
+    pub given: usize,
+}
+
+/// Why no frame could be made.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum FrameError {
+    /// Occurs when no descriptor has the name.
+    #[error("no descriptor matches `{pattern}`{hint}")]
+    UnknownDescriptor {
+        /// Name or pattern of the experiment.
+        pattern: String,
+        /// Nearest name.
+        hint: String,
+    },
+    /// Occurs when a cell has no discharge with a capacity.
+    #[error("cell `{cell}` has {found} discharges with a capacity, the task needs {needed}")]
+    TooFewDischarges {
+        /// The cell.
+        cell: CellId,
+        /// Discharges that it has.
+        found: usize,
+        /// Discharges that it must have.
+        needed: usize,
+    },
+    /// Occurs when a cell's nominal capacity is unknown.
+    #[error("cell `{cell}` has no nominal capacity; state it at the import (--nominal-capacity-ah)")]
+    NoNominal {
+        /// The cell.
+        cell: CellId,
+    },
+}
+
+impl Frame {
+    /// Makes the frame of `cells`.
+    ///
+    /// # Errors
+    /// Every variant of [`FrameError`].
+    pub fn new(cells: &[Cell], config: &FrameConfig) -> Result<Self, FrameError> {
+        let is_table = cells.first().is_some_and(|c| c.table.is_some());
+        let mut frame = Self {
+            inputs: if is_table { table_columns(&cells[0], config)? } else { descriptor_columns(config)? },
+            stress: config.stress.iter().filter_map(|n| descriptor::find(n)).map(empty_column).collect(),
+            ..Self::default()
+        };
+        for cell in cells {
+            frame.push_cell(cell, config)?;
+        }
+        Ok(frame)
+    }
+
+    /// Returns the rows of a cell, in their order.
+    pub fn rows_of(&self, cell_idx: usize) -> Vec<usize> {
+        (0..self.rows.len()).filter(|&row| self.rows[row].cell_idx == cell_idx).collect()
+    }
+
+    /// Returns whether a row can be learnt from and scored.
+    pub fn is_usable(&self, row: usize) -> bool {
+        self.rows[row].set_aside.is_none() && self.rows[row].soh.is_finite()
+    }
+
+    /// Returns the stress of a law's inputs for some rows, `[row][input]`; NaN where missing.
+    pub fn stress_of(&self, names: &[&str], rows: &[usize]) -> Vec<Vec<f64>> {
+        let columns: Vec<_> = names.iter().map(|n| self.stress.iter().find(|c| c.name == *n)).collect();
+        let value = |c: &Option<&Column>, row: usize| c.map_or(f64::NAN, |c| c.values[row]);
+        rows.iter().map(|&row| columns.iter().map(|c| value(c, row)).collect()).collect()
+    }
+
+    fn push_cell(&mut self, cell: &Cell, config: &FrameConfig) -> Result<(), FrameError> {
+        let from = self.rows.len();
+        let cell_idx = self.cells.len();
+        match &cell.table {
+            Some(_) => self.push_table(cell, cell_idx),
+            None => self.push_discharges(cell, cell_idx),
+        }
+        let usable: Vec<f64> =
+            (from..self.rows.len()).map(|r| self.rows[r].capacity_ah).filter(|c| c.is_finite()).collect();
+        let needed = config.given.max(1) + 1;
+        if usable.len() < needed {
+            return Err(FrameError::TooFewDischarges { cell: cell.id.clone(), found: usable.len(), needed });
+        }
+        let given = &usable[..config.given.clamp(1, usable.len())];
+        let nominal = cell.facts.nominal_capacity_ah;
+        let reference_ah = match config.reference {
+            Reference::Given => given.iter().sum::<f64>() / given.len() as f64,
+            Reference::Nominal => nominal.ok_or_else(|| FrameError::NoNominal { cell: cell.id.clone() })?,
+        };
+        for row in &mut self.rows[from..] {
+            row.soh = health::soh(row.capacity_ah, reference_ah);
+        }
+        let soh: Vec<f64> = given.iter().map(|c| c / reference_ah).collect();
+        self.fill_given(from, &soh);
+        let eol_ah = cell.facts.eol_soh.zip(nominal).map(|(soh, nominal)| soh * nominal);
+        let synthetic = cell.facts.synthetic;
+        self.cells.push(FrameCell { id: cell.id.clone(), reference_ah, eol_ah, synthetic });
+        Ok(())
+    }
+
+    fn push_discharges(&mut self, cell: &Cell, cell_idx: usize) {
+        let context = CellContext::new(cell);
+        for row in 0..context.discharges.len() {
+            let record = context.discharge(row);
+            let pairing = &context.discharges[row].pairing;
+            let integrated = || net_charge_ah(&record.samples).map(|q| -q);
+            let capacity_ah = record.stated_capacity_ah.or_else(integrated).unwrap_or(f64::NAN);
+            let set_aside = pairing.charge_unusable.map(|d| format!("unusable charge: {d}"));
+            self.rows.push(Row { cell_idx, cycle: pairing.ordinal, capacity_ah, soh: f64::NAN, set_aside });
+        }
+        let from = self.rows.len() - context.discharges.len();
+        for column in self.inputs.iter_mut().chain(&mut self.stress) {
+            let compute = descriptor::find(&column.name).map(|d| d.compute);
+            let value = |row| compute.and_then(|f| f(&context, row)).filter(|v: &f64| v.is_finite());
+            column.values.extend((0..context.discharges.len()).map(|r| value(r).unwrap_or(f64::NAN)));
+            debug_assert_eq!(column.values.len(), from + context.discharges.len(), "one value a row");
+        }
+    }
+
+    fn push_table(&mut self, cell: &Cell, cell_idx: usize) {
+        let Some(table) = &cell.table else { return };
+        let label = table.columns.iter().find(|c| c.label);
+        for (row, &cycle) in table.cycle_count.iter().enumerate() {
+            let capacity_ah = label.map_or(f64::NAN, |c| c.values[row]);
+            self.rows.push(Row { cell_idx, cycle, capacity_ah, soh: f64::NAN, set_aside: None });
+        }
+        for column in &mut self.inputs {
+            let found = table.columns.iter().find(|c| c.name == column.name);
+            let missing = || vec![f64::NAN; table.cycle_count.len()];
+            column.values.extend(found.map_or_else(missing, |c| c.values.clone()));
+        }
+        for column in &mut self.stress {
+            let counted = column.name == "history_discharge_count" || column.name == "history_cycle_count";
+            let value = |cycle: &u32| if counted { f64::from(*cycle) } else { f64::NAN };
+            column.values.extend(table.cycle_count.iter().map(value));
+        }
+    }
+
+    /// Fills the columns that describe the given begin of a cell: the same value in each of its rows.
+    fn fill_given(&mut self, from: usize, soh: &[f64]) {
+        let slope = slope(soh);
+        for column in self.inputs.iter_mut().chain(&mut self.stress) {
+            let value = match column.name.as_str() {
+                GIVEN_SLOPE => slope,
+                GIVEN_LAST => soh.last().copied().unwrap_or(f64::NAN),
+                _ => continue,
+            };
+            column.values.truncate(from);
+            column.values.resize(self.rows.len(), value);
+        }
+    }
+}
+
+/// Descriptor of the given begin of a cell: its slope [1/cycle], by least squares.
+const GIVEN_SLOPE: &str = "given_soh_slope";
+
+/// Descriptor of the given begin of a cell: the last given SoH [1].
+const GIVEN_LAST: &str = "given_soh_last";
+
+fn descriptor_columns(config: &FrameConfig) -> Result<Vec<Column>, FrameError> {
+    let mut columns: Vec<Column> = Vec::new();
+    for pattern in config.inputs {
+        let mut found: Vec<Column> = descriptor::matching(pattern).into_iter().map(empty_column).collect();
+        if config.given > 0 {
+            let given = [(GIVEN_SLOPE, "1/cycle"), (GIVEN_LAST, "1")];
+            let named = given.into_iter().filter(|(name, _)| descriptor::matches(pattern, name));
+            found.extend(named.map(|(name, unit)| column(name, unit, Source::PastLabel)));
+        }
+        if found.is_empty() {
+            return Err(unknown(pattern, descriptor::catalogue().map(|d| d.name)));
+        }
+        found.retain(|c| columns.iter().all(|known| known.name != c.name));
+        columns.append(&mut found);
+    }
+    Ok(columns)
+}
+
+fn table_columns(cell: &Cell, config: &FrameConfig) -> Result<Vec<Column>, FrameError> {
+    let table = cell.table.as_ref().map_or(&[][..], |t| &t.columns);
+    let mut columns: Vec<Column> = Vec::new();
+    for pattern in config.inputs {
+        let found = table.iter().filter(|c| !c.label && descriptor::matches(pattern, &c.name));
+        let before = columns.len();
+        columns.extend(found.map(|c| column(&c.name, &c.unit, Source::SameCycle)));
+        if columns.len() == before {
+            return Err(unknown(pattern, table.iter().map(|c| c.name.as_str())));
+        }
+    }
+    Ok(columns)
+}
+
+fn unknown<'a>(pattern: &str, names: impl Iterator<Item = &'a str>) -> FrameError {
+    let nearest = names.max_by(|a, b| strsim::jaro(a, pattern).total_cmp(&strsim::jaro(b, pattern)));
+    let hint = nearest.map_or_else(String::new, |n| format!("; did you mean `{n}`?"));
+    FrameError::UnknownDescriptor { pattern: pattern.into(), hint }
+}
+
+fn empty_column(d: &'static Descriptor) -> Column {
+    column(d.name, d.unit, d.source)
+}
+
+fn column(name: &str, unit: &str, source: Source) -> Column {
+    Column { name: name.into(), unit: unit.into(), source, values: Vec::new() }
+}
+
+/// Returns the least-squares slope of values against their position.
+fn slope(values: &[f64]) -> f64 {
+    let n = values.len() as f64;
+    let (x_mean, y_mean) = (0.5 * (n - 1.0), values.iter().sum::<f64>() / n);
+    let centred = || values.iter().enumerate().map(|(x, y)| (x as f64 - x_mean, y - y_mean));
+    centred().map(|(x, y)| x * y).sum::<f64>() / centred().map(|(x, _)| x * x).sum::<f64>()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cell::Phase;
+    use crate::dataset::{CellFacts, Record, Samples};
+
+    fn cell(name: &str, capacities: &[f64]) -> Cell {
+        let mut records = Vec::new();
+        for (cycle, &capacity) in capacities.iter().enumerate() {
+            let mut charge = Record::new(2 * cycle as u32, Phase::Charge);
+            charge.unix_time_second = Some(cycle as f64 * 20_000.0);
+            charge.samples = Samples {
+                time_second: (0..20).map(|i| f64::from(i) * 360.0).collect(),
+                voltage_volt: (0..20).map(|i| 3.6 + 0.03 * f64::from(i)).collect(),
+                current_ampere: vec![capacity / 1.9; 20],
+                temperature_celsius: vec![25.0; 20],
+            };
+            let mut discharge = Record::new(2 * cycle as u32 + 1, Phase::Discharge);
+            discharge.stated_capacity_ah = Some(capacity);
+            records.extend([charge, discharge]);
+        }
+        let facts = CellFacts { nominal_capacity_ah: Some(2.0), eol_soh: Some(0.7), ..CellFacts::default() };
+        Cell { id: CellId::new(name), facts, records, table: None }
+    }
+
+    fn config<'a>(inputs: &'a [String], given: usize, reference: Reference) -> FrameConfig<'a> {
+        FrameConfig { inputs, stress: &["history_discharge_count"], reference, given }
+    }
+
+    #[test]
+    fn rows_follow_the_discharges_and_the_reference_is_as_asked() {
+        let inputs = ["charge_throughput".to_string(), "given_*".to_string()];
+        let cells = [cell("A", &[2.0, 1.9, 1.8]), cell("B", &[1.9, 1.8, 1.6])];
+        let frame = Frame::new(&cells, &config(&inputs, 2, Reference::Given)).unwrap();
+        assert_eq!(frame.rows.len(), 6);
+        assert!((frame.rows[0].soh - 2.0 / 1.95).abs() < 1e-12);
+        assert_eq!(frame.stress[0].values, [0.0, 1.0, 2.0, 0.0, 1.0, 2.0]);
+        let slope = &frame.inputs.iter().find(|c| c.name == "given_soh_slope").unwrap().values;
+        assert!((slope[0] + 0.1 / 1.95).abs() < 1e-12 && slope[0] == slope[2] && slope[3] != slope[0]);
+        assert!((frame.inputs[0].values[1] - 1.9).abs() < 1e-9, "{:?}", frame.inputs[0].values);
+    }
+
+    #[test]
+    fn a_wrong_name_names_the_nearest_and_a_short_cell_is_refused() {
+        let inputs = ["charge_throughputt".to_string()];
+        let cells = [cell("A", &[2.0, 1.9, 1.8])];
+        let error = Frame::new(&cells, &config(&inputs, 0, Reference::Nominal)).unwrap_err();
+        assert!(error.to_string().contains("did you mean `charge_throughput`?"), "{error}");
+        let inputs = ["charge_throughput".to_string()];
+        let error = Frame::new(&[cell("A", &[2.0])], &config(&inputs, 0, Reference::Nominal)).unwrap_err();
+        assert!(matches!(error, FrameError::TooFewDischarges { found: 1, .. }));
+    }
+}

@@ -1,0 +1,13 @@
+//! From cells to what a model can learn from: a frame of rows, folds that separate cells or time, scaled rows.
+//!
+//! A split never separates rows at random, and everything that is fitted here (scalers, imputed values) is fitted
+//! on the training rows of a fold only.
+
+pub mod batch;
+pub mod frame;
+pub mod scale;
+pub mod split;
+
+pub use frame::{Column, Frame, FrameConfig, FrameError, Reference, Row};
+pub use scale::Scaler;
+pub use split::{Fold, SplitConfig, SplitError};

@@ -1,0 +1,248 @@
+//! Splits: which rows a model learns from and which it is judged by; by cell or by time, never by row.
+
+use serde::{Deserialize, Serialize};
+
+use super::Frame;
+
+/// How rows are separated.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum SplitConfig {
+    /// Each cell in turn is unseen, but for its first `given` discharges; the others are learnt from.
+    LeaveOneCellOut {
+        /// Discharges at the begin of the unseen cell that are given.
+        #[serde(default)]
+        given: usize,
+    },
+    /// Groups of cells in turn are unseen.
+    LeaveGroupOut {
+        /// Cells of each group; every cell in exactly one.
+        groups: Vec<Vec<String>>,
+    },
+    /// The first part of each cell is learnt from, the last is unseen; each cell is a fold.
+    Time {
+        /// Share of the cell's discharges that is given, 0-1; the cut is at `floor(fraction * n)`.
+        fraction: f64,
+        /// Whether the other cells are learnt from, whole.
+        #[serde(default)]
+        others: bool,
+    },
+    /// Fixed lists of cells; those in neither list are left out.
+    Fixed {
+        /// Cells to learn from.
+        train: Vec<String>,
+        /// Cells to judge by.
+        test: Vec<String>,
+    },
+}
+
+impl Default for SplitConfig {
+    fn default() -> Self {
+        Self::LeaveOneCellOut { given: 0 }
+    }
+}
+
+/// One way of separating the rows; positions of rows in the frame.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fold {
+    /// Name: the unseen cell, or the group.
+    pub name: String,
+    /// Usable rows to learn from, the given rows of unseen cells included where the split is in time.
+    pub train: Vec<usize>,
+    /// Rows at the begin of unseen cells that are given.
+    pub given: Vec<usize>,
+    /// Rows to predict; the usable ones are scored.
+    pub test: Vec<usize>,
+}
+
+/// Why the rows could not be separated.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SplitError {
+    /// Occurs when a listed cell is not in the experiment.
+    #[error("split: cell `{cell}` is not among the experiment's cells ({present})")]
+    UnknownCell {
+        /// Cell of the list.
+        cell: String,
+        /// Cells of the experiment.
+        present: String,
+    },
+    /// Occurs when a cell is on both sides or in two groups.
+    #[error("split: cell `{cell}` is listed twice; a cell is on one side only")]
+    TwiceListed {
+        /// Cell of the list.
+        cell: String,
+    },
+    /// Occurs when one side of a fold is empty.
+    #[error("split: fold `{fold}` has no {side} rows")]
+    EmptySide {
+        /// Name of the fold.
+        fold: String,
+        /// Side that is empty.
+        side: &'static str,
+    },
+    /// Occurs when the share is not between 0 and 1.
+    #[error("split.fraction is {fraction}; give a number between 0 and 1")]
+    Fraction {
+        /// Value given.
+        fraction: f64,
+    },
+}
+
+impl SplitConfig {
+    /// Returns the discharges at the begin of each cell that are given.
+    pub fn given(&self) -> usize {
+        if let Self::LeaveOneCellOut { given } = self { *given } else { 0 }
+    }
+
+    /// Returns whether the split separates time within a cell, not cells.
+    pub fn is_in_time(&self) -> bool {
+        matches!(self, Self::Time { .. }) || self.given() > 0
+    }
+
+    /// Separates the rows of a frame.
+    ///
+    /// # Errors
+    /// Every variant of [`SplitError`].
+    pub fn folds(&self, frame: &Frame) -> Result<Vec<Fold>, SplitError> {
+        let folds = match self {
+            Self::LeaveOneCellOut { given } => {
+                (0..frame.cells.len()).map(|cell| leave_out(frame, &[cell], *given)).collect()
+            }
+            Self::LeaveGroupOut { groups } => {
+                let mut seen = Vec::new();
+                let group = |g: &Vec<String>| Ok(leave_out(frame, &cell_indices(frame, g, &mut seen)?, 0));
+                groups.iter().map(group).collect::<Result<_, _>>()?
+            }
+            Self::Time { fraction, others } => {
+                if !(*fraction > 0.0 && *fraction < 1.0) {
+                    return Err(SplitError::Fraction { fraction: *fraction });
+                }
+                (0..frame.cells.len()).map(|cell| cut_in_time(frame, cell, *fraction, *others)).collect()
+            }
+            Self::Fixed { train, test } => vec![fixed(frame, train, test)?],
+        };
+        check(folds)
+    }
+}
+
+fn leave_out(frame: &Frame, unseen: &[usize], given: usize) -> Fold {
+    let name = unseen.iter().map(|&c| frame.cells[c].id.as_str()).collect::<Vec<_>>().join("+");
+    let seen: Vec<usize> = (0..frame.cells.len()).filter(|c| !unseen.contains(c)).collect();
+    let rows: Vec<Vec<usize>> = unseen.iter().map(|&cell| frame.rows_of(cell)).collect();
+    Fold {
+        name,
+        train: usable_rows(frame, &seen),
+        given: rows.iter().flat_map(|r| &r[..given.min(r.len())]).copied().collect(),
+        test: rows.iter().flat_map(|r| &r[given.min(r.len())..]).copied().collect(),
+    }
+}
+
+fn cut_in_time(frame: &Frame, cell: usize, fraction: f64, others: bool) -> Fold {
+    let rows = frame.rows_of(cell);
+    let (given, test) = rows.split_at((fraction * rows.len() as f64).floor() as usize);
+    let rest: Vec<usize> = (0..frame.cells.len()).filter(|&c| others && c != cell).collect();
+    let mut train: Vec<usize> =
+        given.iter().copied().filter(|&row| frame.rows[row].soh.is_finite()).collect();
+    train.extend(usable_rows(frame, &rest));
+    train.sort_unstable();
+    Fold { name: frame.cells[cell].id.to_string(), train, given: given.to_vec(), test: test.to_vec() }
+}
+
+fn fixed(frame: &Frame, train: &[String], test: &[String]) -> Result<Fold, SplitError> {
+    let mut seen = Vec::new();
+    let train = cell_indices(frame, train, &mut seen)?;
+    let test = cell_indices(frame, test, &mut seen)?;
+    let rows = test.iter().flat_map(|&cell| frame.rows_of(cell)).collect();
+    Ok(Fold { name: "test".into(), train: usable_rows(frame, &train), given: Vec::new(), test: rows })
+}
+
+fn usable_rows(frame: &Frame, cells: &[usize]) -> Vec<usize> {
+    (0..frame.rows.len()).filter(|&r| cells.contains(&frame.rows[r].cell_idx) && frame.is_usable(r)).collect()
+}
+
+fn cell_indices(frame: &Frame, names: &[String], seen: &mut Vec<usize>) -> Result<Vec<usize>, SplitError> {
+    let mut indices = Vec::new();
+    for name in names {
+        let found = frame.cells.iter().position(|c| c.id.as_str() == name);
+        let present = || frame.cells.iter().map(|c| c.id.as_str()).collect::<Vec<_>>().join(", ");
+        let cell = found.ok_or_else(|| SplitError::UnknownCell { cell: name.clone(), present: present() })?;
+        if seen.contains(&cell) {
+            return Err(SplitError::TwiceListed { cell: name.clone() });
+        }
+        seen.push(cell);
+        indices.push(cell);
+    }
+    Ok(indices)
+}
+
+fn check(folds: Vec<Fold>) -> Result<Vec<Fold>, SplitError> {
+    for fold in &folds {
+        for (side, rows) in [("training", &fold.train), ("test", &fold.test)] {
+            if rows.is_empty() {
+                return Err(SplitError::EmptySide { fold: fold.name.clone(), side });
+            }
+        }
+    }
+    Ok(folds)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cell::CellId;
+    use crate::prepare::frame::{FrameCell, Row};
+
+    fn frame(sizes: &[usize]) -> Frame {
+        let mut frame = Frame::default();
+        for (cell_idx, &n) in sizes.iter().enumerate() {
+            let id = CellId::new(format!("C{cell_idx}"));
+            frame.cells.push(FrameCell { id, reference_ah: 1.0, eol_ah: None, synthetic: false });
+            for cycle in 1..=n as u32 {
+                let set_aside = (cycle == 2).then(|| "unusable".to_string());
+                frame.rows.push(Row { cell_idx, cycle, capacity_ah: 1.0, soh: 1.0, set_aside });
+            }
+        }
+        frame
+    }
+
+    #[test]
+    fn no_row_is_on_both_sides_and_unusable_ones_are_never_learnt_from() {
+        let frame = frame(&[5, 6, 7]);
+        let names = |n: &[&str]| n.iter().map(|s| (*s).to_string()).collect::<Vec<_>>();
+        let splits = [
+            SplitConfig::default(),
+            SplitConfig::LeaveOneCellOut { given: 3 },
+            SplitConfig::LeaveGroupOut { groups: vec![names(&["C0", "C2"]), names(&["C1"])] },
+            SplitConfig::Time { fraction: 0.8, others: true },
+            SplitConfig::Fixed { train: names(&["C0"]), test: names(&["C2"]) },
+        ];
+        for split in splits {
+            for fold in split.folds(&frame).unwrap() {
+                assert!(fold.train.iter().all(|r| !fold.test.contains(r)), "{split:?}");
+                assert!(fold.given.iter().all(|r| !fold.test.contains(r)));
+                if !split.is_in_time() {
+                    assert!(fold.train.iter().all(|&r| frame.is_usable(r)));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn time_cuts_at_the_floor() {
+        let folds = SplitConfig::Time { fraction: 0.8, others: false }.folds(&frame(&[7])).unwrap();
+        assert_eq!((folds[0].given.len(), folds[0].test.len()), (5, 2));
+    }
+
+    #[test]
+    fn wrong_lists_are_errors_that_name_the_cell() {
+        let frame = frame(&[3, 3]);
+        let fixed = |train: &str, test: &str| {
+            SplitConfig::Fixed { train: vec![train.into()], test: vec![test.into()] }.folds(&frame)
+        };
+        assert!(matches!(fixed("C0", "C9"), Err(SplitError::UnknownCell { .. })));
+        assert!(matches!(fixed("C0", "C0"), Err(SplitError::TwiceListed { .. })));
+        let all = SplitConfig::LeaveOneCellOut { given: 3 };
+        assert!(matches!(all.folds(&frame), Err(SplitError::EmptySide { side: "test", .. })));
+    }
+}

@@ -1,0 +1,241 @@
+//! Matrix products in registers: a tile of rows by two vectors of columns is summed before it is stored.
+//!
+//! Each number of a product is one chain of fused multiply-adds in the order of the depth, whatever the vector width
+//! and the tile, so that results do not depend on how a matrix is cut.
+
+use pulp::Simd;
+
+/// Left factor of a product.
+#[derive(Clone, Copy)]
+pub(super) enum Left<'a> {
+    /// `a[row, depth]`, row by row.
+    Rows(&'a [f32], usize),
+    /// The transpose of a matrix: `a[depth, row]`, depth by depth.
+    Columns(&'a [f32], usize),
+}
+
+/// What the sums start from.
+#[derive(Clone, Copy)]
+pub(super) enum Start<'a> {
+    /// Nothing.
+    Zero,
+    /// The same row for every row.
+    Row(&'a [f32]),
+    /// What the output holds.
+    Keep,
+}
+
+/// Computes `out = start + left * right` for `n_rows` rows, with `right` and `out` of row length `stride`.
+///
+/// # Shapes
+/// `left` `[n_rows, depth]`, `right` `[depth, stride]`, `out` `[n_rows, stride]`; `stride` is padded.
+#[inline(always)]
+pub(super) fn multiply<S: Simd>(
+    simd: S,
+    left: Left<'_>,
+    (right, depth, stride): (&[f32], usize, usize),
+    start: Start<'_>,
+    (out, n_rows): (&mut [f32], usize),
+) {
+    let product = Product {
+        simd,
+        left,
+        right: &S::as_simd_f32s(right).0[..depth * stride / S::F32_LANES],
+        depth,
+        stride: stride / S::F32_LANES,
+        start,
+    };
+    let out = S::as_mut_simd_f32s(out).0;
+    let mut column = 0;
+    while column + 2 <= product.stride {
+        product.column::<2>(column, out, n_rows);
+        column += 2;
+    }
+    if column < product.stride {
+        product.column::<1>(column, out, n_rows);
+    }
+}
+
+struct Product<'a, S: Simd> {
+    simd: S,
+    left: Left<'a>,
+    right: &'a [S::f32s],
+    depth: usize,
+    stride: usize,
+    start: Start<'a>,
+}
+
+impl<S: Simd> Product<'_, S> {
+    /// Computes `N` vectors of columns of all rows.
+    #[inline(always)]
+    fn column<const N: usize>(&self, column: usize, out: &mut [S::f32s], n_rows: usize) {
+        let mut row = 0;
+        if S::REGISTER_COUNT >= 32 {
+            while row + 8 <= n_rows {
+                self.tile::<8, N>(row, column, out);
+                row += 8;
+            }
+        }
+        while row + 4 <= n_rows {
+            self.tile::<4, N>(row, column, out);
+            row += 4;
+        }
+        while row < n_rows {
+            self.tile::<1, N>(row, column, out);
+            row += 1;
+        }
+    }
+
+    #[inline(always)]
+    fn tile<const M: usize, const N: usize>(&self, row: usize, column: usize, out: &mut [S::f32s]) {
+        let sums = self.start::<M, N>(row, column, out);
+        let sums = match self.left {
+            Left::Rows(left, left_stride) => {
+                let rows: [&[f32]; M] =
+                    std::array::from_fn(|i| &left[(row + i) * left_stride..][..self.depth]);
+                self.accumulate(column, sums, |k| std::array::from_fn(|i| rows[i][k]))
+            }
+            Left::Columns(left, left_stride) => self.accumulate(column, sums, |k| {
+                let values = &left[k * left_stride + row..][..M];
+                std::array::from_fn(|i| values[i])
+            }),
+        };
+        for (i, sums) in sums.into_iter().enumerate() {
+            out[(row + i) * self.stride + column..][..N].copy_from_slice(&sums);
+        }
+    }
+
+    #[inline(always)]
+    fn start<const M: usize, const N: usize>(
+        &self,
+        row: usize,
+        column: usize,
+        out: &[S::f32s],
+    ) -> [[S::f32s; N]; M] {
+        let mut sums = [[self.simd.splat_f32s(0.0); N]; M];
+        match self.start {
+            Start::Zero => {}
+            Start::Row(values) => {
+                let values = &S::as_simd_f32s(values).0[column..][..N];
+                for sums in &mut sums {
+                    sums.copy_from_slice(values);
+                }
+            }
+            Start::Keep => {
+                for (i, sums) in sums.iter_mut().enumerate() {
+                    sums.copy_from_slice(&out[(row + i) * self.stride + column..][..N]);
+                }
+            }
+        }
+        sums
+    }
+
+    #[inline(always)]
+    fn accumulate<const M: usize, const N: usize>(
+        &self,
+        column: usize,
+        mut sums: [[S::f32s; N]; M],
+        left: impl Fn(usize) -> [f32; M],
+    ) -> [[S::f32s; N]; M] {
+        for k in 0..self.depth {
+            let right = &self.right[k * self.stride + column..][..N];
+            let left = left(k);
+            for i in 0..M {
+                let factor = self.simd.splat_f32s(left[i]);
+                for j in 0..N {
+                    sums[i][j] = self.simd.mul_add_e_f32s(factor, right[j], sums[i][j]);
+                }
+            }
+        }
+        sums
+    }
+}
+
+/// Writes the transpose of `from` `[n_rows, from_stride]` into `to` `[n_columns, to_stride]`.
+#[inline(always)]
+pub(super) fn transpose(
+    (from, n_rows, from_stride): (&[f32], usize, usize),
+    (to, n_columns, to_stride): (&mut [f32], usize, usize),
+) {
+    for (row, values) in from.chunks_exact(from_stride).take(n_rows).enumerate() {
+        for (column, &value) in values[..n_columns].iter().enumerate() {
+            to[column * to_stride + row] = value;
+        }
+    }
+}
+
+/// Adds `factor * x` to `y`, both padded.
+#[inline(always)]
+pub(super) fn add_scaled<S: Simd>(simd: S, factor: f32, x: &[f32], y: &mut [f32]) {
+    let factor = simd.splat_f32s(factor);
+    for (y, &x) in S::as_mut_simd_f32s(y).0.iter_mut().zip(S::as_simd_f32s(x).0) {
+        *y = simd.mul_add_e_f32s(factor, x, *y);
+    }
+}
+
+/// Returns the sum of the products of two padded rows.
+#[inline(always)]
+pub(super) fn dot<S: Simd>(simd: S, x: &[f32], y: &[f32]) -> f32 {
+    let mut sum = simd.splat_f32s(0.0);
+    for (&x, &y) in S::as_simd_f32s(x).0.iter().zip(S::as_simd_f32s(y).0) {
+        sum = simd.mul_add_e_f32s(x, y, sum);
+    }
+    simd.reduce_sum_f32s(sum)
+}
+
+/// Multiplies `y` by `x`, number by number, both padded.
+#[inline(always)]
+pub(super) fn scale_by<S: Simd>(simd: S, x: &[f32], y: &mut [f32]) {
+    for (y, &x) in S::as_mut_simd_f32s(y).0.iter_mut().zip(S::as_simd_f32s(x).0) {
+        *y = simd.mul_f32s(*y, x);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::train::engine::fused::buffer::{Buffer, padded};
+    use proptest::prelude::*;
+    use pulp::{Arch, WithSimd};
+
+    struct Both<'a> {
+        left: &'a [f32],
+        right: &'a [f32],
+        shape: (usize, usize, usize),
+    }
+
+    impl WithSimd for Both<'_> {
+        type Output = (Vec<f32>, Vec<f32>);
+
+        #[inline(always)]
+        fn with_simd<S: Simd>(self, simd: S) -> Self::Output {
+            let (m, k, n) = self.shape;
+            let stride = padded(n);
+            let (mut rows, mut columns) = (Buffer::zeros(m * stride), Buffer::zeros(m * stride));
+            let mut transposed = vec![0.0; k * m];
+            transpose((self.left, m, k), (&mut transposed, k, m));
+            let right = (self.right, k, stride);
+            multiply(simd, Left::Rows(self.left, k), right, Start::Zero, (&mut rows, m));
+            multiply(simd, Left::Columns(&transposed, m), right, Start::Zero, (&mut columns, m));
+            (rows.to_vec(), columns.to_vec())
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn agrees_with_the_sum_of_products(m in 1_usize..20, k in 1_usize..20, n in 1_usize..40) {
+            let stride = padded(n);
+            let left: Vec<f32> = (0..m * k).map(|i| ((i * 7) % 11) as f32 - 5.0).collect();
+            let mut right = Buffer::zeros(k * stride);
+            right.iter_mut().enumerate().for_each(|(i, w)| *w = ((i * 5) % 13) as f32 - 6.0);
+            let (rows, columns) = Arch::new().dispatch(Both { left: &left, right: &right, shape: (m, k, n) });
+            for i in 0..m {
+                for j in 0..n {
+                    let expected: f32 = (0..k).map(|d| left[i * k + d] * right[d * stride + j]).sum();
+                    prop_assert_eq!(rows[i * stride + j], expected);
+                    prop_assert_eq!(columns[i * stride + j], expected);
+                }
+            }
+        }
+    }
+}
