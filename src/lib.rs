@@ -19,11 +19,11 @@ pub mod metric;
 pub mod physics;
 
 pub mod dataset;
-pub mod simulate;
+//TEMP pub mod simulate;
 
-pub mod descriptor;
+//TEMP pub mod descriptor;
 
 pub mod model;
 pub mod train;
 
-pub mod prepare;
+//TEMP pub mod prepare;

@@ -120,8 +120,8 @@ impl PriorConfig {
     }
 }
 
-/// Most parameters, and most stress columns, of a law.
-const MAX_PARAMETERS: usize = 8;
+/// Most parameters, and most stress columns, of a law (Xu 2018 has nine).
+const MAX_PARAMETERS: usize = 9;
 
 /// Returns a parameter for its offset, within its bounds, and its derivative inside them.
 fn place(parameter: &Parameter, fit: f64, u: f32) -> (f64, f64) {

@@ -217,10 +217,13 @@ impl Network {
 /// Writes the sum of the rows of `from` into `to`, both padded.
 #[inline(always)]
 fn sum_rows<S: Simd>(simd: S, from: &[f32], to: &mut [f32]) {
-    to.fill(0.0);
+    let (from, to) = (S::as_simd_f32s(from).0, S::as_mut_simd_f32s(to).0);
     let stride = to.len();
-    for row in from.chunks_exact(stride) {
-        add_scaled(simd, 1.0, row, to);
+    for (column, sum) in to.iter_mut().enumerate() {
+        *sum = simd.splat_f32s(0.0);
+        for &x in from[column..].iter().step_by(stride) {
+            *sum = simd.add_f32s(*sum, x);
+        }
     }
 }
 
