@@ -19,11 +19,11 @@ pub mod metric;
 pub mod physics;
 
 pub mod dataset;
-//TEMP pub mod simulate;
+pub mod simulate;
 
-//TEMP pub mod descriptor;
+pub mod descriptor;
 
 pub mod model;
 pub mod train;
 
-//TEMP pub mod prepare;
+pub mod prepare;

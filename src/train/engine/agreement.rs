@@ -219,7 +219,7 @@ fn gradients_agree_with_differences() {
         let gradient = engine.loss_and_gradient(&rows).remove(0).1;
         let state = engine.state(0);
         let scale = scale(&gradient);
-        for i in 0..gradient.len() {
+        for (i, &gradient) in gradient.iter().enumerate() {
             let mut at = |step: f32| {
                 let mut moved = state.clone();
                 moved.weights[i] += step;
@@ -229,9 +229,8 @@ fn gradients_agree_with_differences() {
             let h = 4e-3;
             let difference = ((at(h) - at(-h)) / (2.0 * f64::from(h))) as f32;
             assert!(
-                close(gradient[i], difference, scale, 1e-2),
-                "{normalisation:?} {i} {} {difference}",
-                gradient[i]
+                close(gradient, difference, scale, 1e-2),
+                "{normalisation:?} {i}: {gradient} {difference}"
             );
         }
     }
@@ -278,7 +277,9 @@ fn steps_one_by_one_equal_an_epoch_and_a_restored_state_goes_on_alike() {
         let mut straight = make(&population);
         train(&mut *straight, &rows, 4, 0.1);
         let mut resumed = make(&population);
-        (0..2).for_each(|idx| resumed.set_state(idx, &straight.state(idx)));
+        for idx in 0..2 {
+            resumed.set_state(idx, &straight.state(idx));
+        }
         assert_eq!(train(&mut *straight, &rows, 4, 0.1), train(&mut *resumed, &rows, 4, 0.1));
     }
 }
@@ -392,7 +393,7 @@ fn first_losses_are_those_of_numpy() {
         });
         for engine in [&mut Fused::new(&population) as &mut dyn Engine, &mut packed(&population)] {
             for (idx, (loss, expected)) in numpy_losses(engine).into_iter().zip(expected).enumerate() {
-                assert!((loss - expected).abs() < 2e-6, "{activation:?} {idx}: {loss} {expected}");
+                assert!((f64::from(loss) - expected).abs() < 2e-6, "{activation:?} {idx}: {loss} {expected}");
             }
         }
     }

@@ -208,6 +208,7 @@ pub(super) fn scale_by<S: Simd>(simd: S, x: &[f32], y: &mut [f32]) {
 }
 
 #[cfg(test)]
+#[expect(clippy::float_cmp, reason = "sums of small integers are exact")]
 mod tests {
     use super::*;
     use crate::train::engine::fused::buffer::{Buffer, padded};
@@ -229,7 +230,9 @@ mod tests {
             let stride = padded(n);
             let (mut rows, mut columns) = (Buffer::zeros(m * stride), Buffer::zeros(m * stride));
             let mut transposed = vec![0.0; k * m];
-            (0..k * m).for_each(|i| transposed[i] = self.left[(i % m) * k + i / m]);
+            for (i, value) in transposed.iter_mut().enumerate() {
+                *value = self.left[(i % m) * k + i / m];
+            }
             let right = (self.right, k, stride);
             multiply(simd, Left::Rows(self.left, k), right, Start::Zero, (&mut rows, m));
             multiply(simd, Left::Columns(&transposed, m), right, Start::Zero, (&mut columns, m));
@@ -243,7 +246,9 @@ mod tests {
             let stride = padded(n);
             let left: Vec<f32> = (0..m * k).map(|i| ((i * 7) % 11) as f32 - 5.0).collect();
             let mut right = Buffer::zeros(k * stride);
-            right.iter_mut().enumerate().for_each(|(i, w)| *w = ((i * 5) % 13) as f32 - 6.0);
+            for (i, value) in right.iter_mut().enumerate() {
+                *value = ((i * 5) % 13) as f32 - 6.0;
+            }
             let (rows, columns) = Arch::new().dispatch(Both { left: &left, right: &right, shape: (m, k, n) });
             for i in 0..m {
                 for j in 0..n {
