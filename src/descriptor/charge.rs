@@ -16,7 +16,7 @@ pub(super) const DESCRIPTORS: &[Descriptor] = &[
         unit: "Ah",
         doc: "Charge that went in; by the balance of charge about what the discharge before took out.",
         source: PastRecord,
-        compute: CellContext::charge_throughput_ah,
+        compute: |c, row| c.charge_throughput_ah(row),
     },
     Descriptor {
         name: "charge_throughput_relative",

@@ -2,7 +2,7 @@
 
 use super::Descriptor;
 use super::charge::mean;
-use super::context::{CellContext, hours};
+use super::context::hours;
 use crate::cell::health;
 use crate::dataset::leakage::Source::{PastLabel, PastRecord, Static, Time};
 
