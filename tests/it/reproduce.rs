@@ -8,8 +8,8 @@ use fadecast::model::{Activation, Architecture, NetworkConfig, Normalisation};
 use fadecast::seed::Seed;
 use fadecast::train::engine::{Engine, Fused, MemberStart, MemberState, MemberStep, Population, Rows};
 use fadecast::train::{
-    EarlyStopConfig, FitPlan, Fold, History, Interrupt, MemberFit, MemberPlan, ScheduleConfig, TrainConfig,
-    fit,
+    EarlyStopConfig, FitPlan, Fold, History, Interrupt, MemberFit, MemberPlan, OptimizerConfig,
+    OptimizerKind, ScheduleConfig, TrainConfig, fit,
 };
 use rand::RngExt;
 
