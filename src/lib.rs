@@ -26,4 +26,5 @@ pub mod descriptor;
 pub mod model;
 pub mod train;
 
+pub mod experiment;
 pub mod prepare;

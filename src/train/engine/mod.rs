@@ -213,3 +213,6 @@ pub trait Engine {
     /// Sets a member's state, as after a resume or when its best weights come back.
     fn set_state(&mut self, member_idx: usize, state: &MemberState);
 }
+
+#[cfg(test)]
+mod agreement;

@@ -12,6 +12,8 @@
 //!
 //! Physics parameters are not decayed: 0 is the middle of their bounds, nothing to be drawn to.
 
+pub mod lbfgs;
+
 use serde::{Deserialize, Serialize};
 
 /// Optimiser and its settings that all members share; rate and decay come with each step.
