@@ -6,7 +6,7 @@ use super::{Source, root};
 
 pub(super) fn is_listed(source: &Source) -> Vec<String> {
     let (listed, text) = (bibliography(), source.lines.join("\n"));
-    let bracketed = text.split('[').skip(1).filter_map(|rest| Some(rest.split_once(']')?.0));
+    let bracketed = text.split('[').skip(1).filter_map(|rest| rest.split([']', ',']).next());
     let missing = bracketed.filter(|key| is_citation(key) && !listed.iter().any(|k| k == key));
     missing.map(|key| format!("`[{key}]` is not in docs/references.bib")).collect()
 }

@@ -11,10 +11,10 @@ pub(super) struct Source {
 }
 
 impl Source {
-    /// Tests reach from `#[cfg(test)] mod ... {` to the end.
+    /// Tests reach from the first `#[cfg(test)]` that does more than declare a module, to the end.
     pub(super) fn new(path: &str, text: &str) -> Self {
         let lines: Vec<String> = text.lines().map(String::from).collect();
-        let begin = |pair: &[String]| pair[0].trim() == "#[cfg(test)]" && pair[1].ends_with('{');
+        let begin = |pair: &[String]| pair[0] == "#[cfg(test)]" && !pair[1].ends_with(';');
         let n_code = lines.windows(2).position(begin).unwrap_or(lines.len());
         Self { path: path.into(), lines, n_code }
     }
