@@ -85,7 +85,7 @@ fn collect(folder: &Path, above: &str, sources: &mut Vec<Source>) {
         let path = format!("{above}{}", entry.file_name().to_str().unwrap());
         if entry.path().is_dir() {
             collect(&entry.path(), &format!("{path}/"), sources);
-        } else if path.ends_with(".rs") {
+        } else if entry.path().extension().is_some_and(|e| e == "rs") {
             sources.push(Source::new(&path, &fs::read_to_string(entry.path()).unwrap()));
         }
     }
