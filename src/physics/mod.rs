@@ -21,6 +21,7 @@ pub mod coulomb_balance;
 pub mod double_exponential;
 pub mod dual;
 pub mod early_rate;
+mod error;
 pub mod exponential;
 pub mod exponential_floor;
 pub mod exponential_plain;
