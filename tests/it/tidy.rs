@@ -1,6 +1,7 @@
 //! The house rules of ARCHITECTURE.md, on the text of `src/`; std only. Each stands beside a text that breaks it.
 
 mod citation;
+mod documents;
 mod source;
 
 use std::path::{Path, PathBuf};
