@@ -24,7 +24,11 @@ pub const MODEL: &str = "model.json";
 ///
 /// # Errors
 /// [`ExperimentError::File`].
-pub fn save(fitted: &Fitted, shapes: &Architecture, folder: &Path) -> Result<Option<String>, ExperimentError> {
+pub fn save(
+    fitted: &Fitted,
+    shapes: &Architecture,
+    folder: &Path,
+) -> Result<Option<String>, ExperimentError> {
     file::write_json(&folder.join(MODEL), fitted)?;
     if fitted.folds.iter().all(|f| f.members.is_empty()) {
         return Ok(None);
@@ -32,7 +36,8 @@ pub fn save(fitted: &Fitted, shapes: &Architecture, folder: &Path) -> Result<Opt
     let path = folder.join(WEIGHTS);
     let mut parts: Vec<(String, Vec<usize>, Vec<u8>)> = Vec::new();
     for (name, state) in members(fitted) {
-        for (slices, numbers) in [(shapes.slices(), &state.weights), (shapes.statistics(), &state.statistics)] {
+        for (slices, numbers) in [(shapes.slices(), &state.weights), (shapes.statistics(), &state.statistics)]
+        {
             let bytes = |s: &Slice| numbers[s.range()].iter().flat_map(|v| v.to_le_bytes()).collect();
             parts.extend(slices.iter().map(|s| (format!("{name}/{}", s.name), s.shape.clone(), bytes(s))));
         }
@@ -74,7 +79,11 @@ pub fn load(
             let key = format!("{name}/{}", slice.name);
             let tensor = tensors.tensor(&key).map_err(|e| damaged(format!("`{key}`: {e}")))?;
             if tensor.shape() != slice.shape || tensor.dtype() != Dtype::F32 {
-                return Err(damaged(format!("`{key}` has shape {:?}, not {:?}", tensor.shape(), slice.shape)));
+                return Err(damaged(format!(
+                    "`{key}` has shape {:?}, not {:?}",
+                    tensor.shape(),
+                    slice.shape
+                )));
             }
             let words = tensor.data().chunks_exact(4);
             numbers.extend(words.map(|w| f32::from_le_bytes([w[0], w[1], w[2], w[3]])));
@@ -93,8 +102,9 @@ pub fn load(
 }
 
 fn members(fitted: &Fitted) -> BTreeMap<String, &MemberState> {
-    let named = fitted.folds.iter().flat_map(|f| {
-        f.members.iter().enumerate().map(move |(idx, m)| (format!("{}/seed{idx}", f.name), m))
-    });
+    let named = fitted
+        .folds
+        .iter()
+        .flat_map(|f| f.members.iter().enumerate().map(move |(idx, m)| (format!("{}/seed{idx}", f.name), m)));
     named.collect()
 }

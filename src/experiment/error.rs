@@ -112,4 +112,7 @@ pub enum ExperimentError {
         /// The run, with its checkpoint.
         run: PathBuf,
     },
+    /// Occurs when somebody asked a comparison to stop (Ctrl-C): it stores nothing, so it begins anew.
+    #[error("interrupted; a comparison stores nothing, run it again")]
+    Stopped,
 }

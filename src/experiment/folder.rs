@@ -62,10 +62,12 @@ impl RunFolder {
         let name = format!("{stamp}-{}", &state.config_sha256[..8]);
         let parent = root.join("models").join(&state.experiment);
         let mut path = parent.join(&name);
-        for number in 2.. {
-            match file::create_new_folder(&path) {
-                Err(FileError::Exists { .. }) => path = parent.join(format!("{name}-{number}")),
-                other => break other?,
+        let mut number = 1;
+        while let Err(error) = file::create_new_folder(&path) {
+            number += 1;
+            match error {
+                FileError::Exists { .. } => path = parent.join(format!("{name}-{number}")),
+                other => return Err(other.into()),
             }
         }
         let folder = Self { path };
@@ -142,8 +144,7 @@ struct VersionOnly {
 /// Returns the newest completed run beside `latest`: names begin with their time.
 fn latest(path: &Path) -> Option<PathBuf> {
     let entries = std::fs::read_dir(path.parent()?).ok()?;
-    let complete = |run: &PathBuf| {
-        file::read_json::<RunState>(&run.join("run.json")).is_ok_and(|state| state.complete)
-    };
+    let complete =
+        |run: &PathBuf| file::read_json::<RunState>(&run.join("run.json")).is_ok_and(|state| state.complete);
     entries.flatten().map(|e| e.path()).filter(complete).max()
 }

@@ -143,12 +143,16 @@ fn carry_out(
     let begin = std::time::Instant::now();
     let checkpoint = folder.file("checkpoint.safetensors");
     let mut observe = (History::new(folder.file("history.jsonl")), context.observe);
-    let fitted = Fitted::fit(config, task, FitContext {
-        backend: context.backend,
-        checkpoint: Some(&checkpoint),
-        interrupt: context.interrupt,
-        observe: &mut observe,
-    })?;
+    let fitted = Fitted::fit(
+        config,
+        task,
+        FitContext {
+            backend: context.backend,
+            checkpoint: Some(&checkpoint),
+            interrupt: context.interrupt,
+            observe: &mut observe,
+        },
+    )?;
     if fitted.folds.iter().flat_map(|f| &f.stops).any(|s| s.is_pause()) {
         return Err(ExperimentError::Interrupted { run: folder.path().into() });
     }
@@ -260,7 +264,8 @@ fn model_card(outcome: &Outcome, state: &RunState, config: &ExperimentConfig) ->
     let metrics: String = outcome.metrics.iter().map(metric).collect();
     let rmse = |(name, m): (&String, &Metrics)| Some(format!("| {name} | {:.4} |\n", m.get("rmse")?.mean));
     let baselines: String = outcome.baselines.iter().filter_map(rmse).collect();
-    let synthetic = if outcome.synthetic { "\nThe cells are synthetic: a simulator made them.\n" } else { "" };
+    let synthetic =
+        if outcome.synthetic { "\nThe cells are synthetic: a simulator made them.\n" } else { "" };
     let leak = if outcome.leak_allowed { "\nAn input gives the label away and was allowed.\n" } else { "" };
     let notes: String = outcome.notes.iter().map(|n| format!("- {n}\n")).collect();
     format!(

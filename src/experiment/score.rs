@@ -40,7 +40,8 @@ pub fn score(task: &Task, predicted: &[Vec<Vec<f64>>]) -> Metrics {
     }
     let n_folds = task.folds.len();
     // An end of life is seen in some cells only; the other metrics count when every fold has them.
-    let complete = |name: &str, folds: &BTreeMap<String, Vec<f64>>| name == "eol_error" || folds.len() == n_folds;
+    let complete =
+        |name: &str, folds: &BTreeMap<String, Vec<f64>>| name == "eol_error" || folds.len() == n_folds;
     let kept = values.into_iter().filter(|(name, folds)| complete(name, folds));
     kept.map(|(name, folds)| (name.to_owned(), over_folds(&folds))).collect()
 }
@@ -94,7 +95,8 @@ fn eol_error(frame: &Frame, fold: &Fold, soh: &[f64]) -> Option<f64> {
     if fold.test.iter().any(|&row| frame.rows[row].cell_idx != cell) {
         return None;
     }
-    let rows: Vec<usize> = fold.test.iter().copied().filter(|&r| frame.rows[r].capacity_ah.is_finite()).collect();
+    let rows: Vec<usize> =
+        fold.test.iter().copied().filter(|&r| frame.rows[r].capacity_ah.is_finite()).collect();
     let predicted = fold.test.iter().zip(soh).filter(|(r, _)| frame.rows[**r].capacity_ah.is_finite());
     let y_pred: Vec<f64> = predicted.map(|(&row, s)| s * reference(frame, row) / eol_ah).collect();
     let y_true: Vec<f64> = rows.iter().map(|&row| frame.rows[row].capacity_ah / eol_ah).collect();
@@ -121,7 +123,8 @@ fn reference(frame: &Frame, row: usize) -> f64 {
 
 /// Forecasts the test rows from the given ones of the same cell; the given rows lead as zeros.
 fn forecast(frame: &Frame, fold: &Fold, baseline: Baseline) -> Option<Vec<f64>> {
-    let known: Vec<usize> = fold.given.iter().copied().filter(|&row| frame.rows[row].soh.is_finite()).collect();
+    let known: Vec<usize> =
+        fold.given.iter().copied().filter(|&row| frame.rows[row].soh.is_finite()).collect();
     let count = |rows: &[usize]| rows.iter().map(|&row| f64::from(frame.rows[row].cycle)).collect::<Vec<_>>();
     let soh: Vec<f64> = known.iter().map(|&row| frame.rows[row].soh).collect();
     let future = baseline.forecast(&count(&known), &soh, &count(&fold.test))?;
