@@ -1,4 +1,4 @@
-//! Microseconds per member-step of both engines, Adam and MSE, beside `peers/jax_population.py`.
+//! Microseconds per member-step of both engines, Adam and MSE.
 //!
 //! `cargo bench --bench member_step [-- fused|tensor]`
 

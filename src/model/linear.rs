@@ -4,7 +4,7 @@
 //! minimise sum (y - b0 - x b)^2 + ridge n |b|^2
 //! ```
 //!
-//! Inputs and label are scaled before, so one penalty fits all inputs [Hoerl1970]; the intercept is free.
+//! Inputs and label are scaled before, so one penalty fits all inputs `[Hoerl1970]`; the intercept is free.
 
 use nalgebra::{DMatrix, DVector};
 

@@ -11,7 +11,7 @@
 //! | tau | h | time constant of that recovery |
 //!
 //! The charge just before a discharge refills what the discharge before it took, so this is persistence as seen by
-//! the charger. That a rest gives capacity back (regeneration) is described for these cells by [Saha2009]; the form
+//! the charger. That a rest gives capacity back (regeneration) is described for these cells by `[Saha2009]`; the form
 //! of the recovery is ours.
 
 use super::{Parameter, Real, StressInput};

@@ -6,7 +6,7 @@
 //! | a | 1 | capacity above the floor at the begin |
 //! | k | 1/cycle | rate |
 //!
-//! The single exponential with an offset of [Goebel2008].
+//! The single exponential with an offset of `[Goebel2008]`.
 
 use super::{Parameter, Real, StressInput};
 

@@ -231,7 +231,7 @@ mod tests {
         }
     }
 
-    /// Rosenbrock's function, minimum 0 at (1, 1) [Rosenbrock1960].
+    /// Rosenbrock's function, minimum 0 at (1, 1) `[Rosenbrock1960]`.
     fn rosenbrock(x: f64, y: f64) -> (f64, [f64; 2]) {
         let (a, b) = (1.0 - x, y - x * x);
         (a * a + 100.0 * b * b, [-2.0 * a - 400.0 * x * b, 200.0 * b])

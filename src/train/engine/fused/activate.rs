@@ -118,7 +118,7 @@ fn ln_1p<S: Simd>(simd: S, t: S::f32s) -> S::f32s {
     simd.mul_f32s(t, polynomial(simd, t, LN_1P))
 }
 
-/// sqrt(2 / pi) and the coefficient of the cube in the tanh form of the Gaussian error linear unit [Hendrycks2016].
+/// sqrt(2 / pi) and the coefficient of the cube in the tanh form of the Gaussian error linear unit `[Hendrycks2016]`.
 pub(in crate::train::engine) const GELU: (f32, f32) = (0.797_884_6, 0.044_715);
 
 #[inline(always)]
