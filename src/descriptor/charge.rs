@@ -1,7 +1,7 @@
 //! Descriptors of the charge just before a discharge.
 
-use super::context::{CellContext, charging};
 use super::Descriptor;
+use super::context::{CellContext, charging};
 use crate::dataset::leakage::Source::PastRecord;
 
 /// Voltage window of the constant-current duration [V]: both lie on every NMC and LCO charge, aged or not.
@@ -16,7 +16,7 @@ pub(super) const DESCRIPTORS: &[Descriptor] = &[
         unit: "Ah",
         doc: "Charge that went in; by the balance of charge about what the discharge before took out.",
         source: PastRecord,
-        compute: CellContext::charge_throughput_ah,
+        compute: |c, row| c.charge_throughput_ah(row),
     },
     Descriptor {
         name: "charge_throughput_relative",

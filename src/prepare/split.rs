@@ -132,17 +132,24 @@ fn leave_out(frame: &Frame, unseen: &[usize], given: usize) -> Fold {
     let rows: Vec<Vec<usize>> = unseen.iter().map(|&cell| frame.rows_of(cell)).collect();
     Fold {
         name,
-        train: usable_rows(frame, &seen),
+        train: beyond_given(frame, usable_rows(frame, &seen), given),
         given: rows.iter().flat_map(|r| &r[..given.min(r.len())]).copied().collect(),
         test: rows.iter().flat_map(|r| &r[given.min(r.len())..]).copied().collect(),
     }
+}
+
+/// Keeps the rows after the given ones: a model that continues a begin learns from continuations.
+fn beyond_given(frame: &Frame, rows: Vec<usize>, given: usize) -> Vec<usize> {
+    let position = |row: usize| row - frame.rows_of(frame.rows[row].cell_idx)[0];
+    rows.into_iter().filter(|&row| given == 0 || position(row) >= given).collect()
 }
 
 fn cut_in_time(frame: &Frame, cell: usize, fraction: f64, others: bool) -> Fold {
     let rows = frame.rows_of(cell);
     let (given, test) = rows.split_at((fraction * rows.len() as f64).floor() as usize);
     let rest: Vec<usize> = (0..frame.cells.len()).filter(|&c| others && c != cell).collect();
-    let mut train: Vec<usize> = given.iter().copied().filter(|&row| frame.rows[row].soh.is_finite()).collect();
+    let mut train: Vec<usize> =
+        given.iter().copied().filter(|&row| frame.rows[row].soh.is_finite()).collect();
     train.extend(usable_rows(frame, &rest));
     train.sort_unstable();
     Fold { name: frame.cells[cell].id.to_string(), train, given: given.to_vec(), test: test.to_vec() }

@@ -16,7 +16,7 @@ mod xu {
     pub(super) const K_S: f64 = 1.04;
     pub(super) const S_REF: f64 = 0.5;
     pub(super) const K_T: f64 = 6.93e-2;
-    /// Reference temperature [K]; the ratio T_ref / T is one of absolute temperatures.
+    /// Reference temperature [K]; the ratio to it is one of absolute temperatures.
     pub(super) const T_REF: f64 = 298.15;
     /// Calendar ageing [1/s].
     pub(super) const K_TIME: f64 = 4.14e-10;
@@ -26,7 +26,7 @@ mod xu {
 const C_RATE_STRESS: f64 = 0.25;
 /// Activation energy of the ageing of a solid-state cell [J/mol]; the simulator's.
 const SOLID_ACTIVATION: f64 = 30e3;
-/// Stack pressure at which a solid-state cell ages at its plain rate [MPa]; the simulator's.
+/// Stack pressure at which a solid-state cell ages at its plain rate [megapascal]; the simulator's.
 const SOLID_PRESSURE: f64 = 5.0;
 /// Loss of a solid-state cell per square root of a cycle and per cycle [1]; the simulator's.
 const SOLID_LOSS: (f64, f64) = (2.5e-3, 6e-5);
@@ -46,7 +46,7 @@ pub(super) struct Stress {
     pub(super) charge_c_rate: f64,
     /// Discharge rate [1/h].
     pub(super) discharge_c_rate: f64,
-    /// Stack pressure [MPa]; solid-state cells only.
+    /// Stack pressure [megapascal]; solid-state cells only.
     pub(super) pressure_megapascal: Option<f64>,
 }
 
@@ -56,7 +56,7 @@ impl Stress {
         3600.0 * (1.0 + self.depth / self.charge_c_rate + self.depth / self.discharge_c_rate)
     }
 
-    /// Returns f_d of xu2018 for one cycle [1], times the C-rate factor.
+    /// Returns `f_d` of xu2018 for one cycle [1], times the C-rate factor.
     pub(super) fn degradation(&self) -> f64 {
         let [k1, k2, k3] = xu::K_D;
         let depth = 1.0 / (k1 * self.depth.powf(k2) + k3);

@@ -40,7 +40,7 @@ pub(super) struct Conditions {
     pub(super) depths: &'static [f64],
     /// Charge and discharge rate [1/h].
     pub(super) c_rates: &'static [(f64, f64)],
-    /// Stack pressures [MPa]; empty with a liquid electrolyte.
+    /// Stack pressures [megapascal]; empty with a liquid electrolyte.
     pub(super) pressures_megapascal: &'static [f64],
 }
 

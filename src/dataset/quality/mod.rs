@@ -3,6 +3,8 @@
 //! The report changes nothing; `dataset::clean` does, and counts what it changed. Every record, sample and row is in
 //! the totals, so that nothing can be missing without a number that says so.
 
+#[cfg(test)]
+mod nasa;
 mod record;
 mod rule;
 mod sequence;

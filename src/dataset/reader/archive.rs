@@ -230,6 +230,18 @@ fn damaged(path: &Path, place: &str, found: &io::Error) -> ReadError {
     ReadError::Damaged { path: path.into(), place: place.into(), found: found.to_string() }
 }
 
+/// Returns a file or folder of the real data, or says that it is not there.
+#[cfg(test)]
+#[expect(clippy::print_stdout, reason = "a skipped test says so")]
+pub(crate) fn real_data(relative: &str) -> Option<std::path::PathBuf> {
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
+    let path = std::env::var_os("FADECAST_DATA").map_or(beside, std::path::PathBuf::from).join(relative);
+    if !path.exists() {
+        println!("skipped: no data at {}", path.display());
+    }
+    path.exists().then_some(path)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

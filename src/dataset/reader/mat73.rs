@@ -4,7 +4,9 @@
 //! are. Cells and fields of struct arrays are object references, which are followed. Fields come in the order of
 //! their names.
 
-use hdf5_pure::{AttrValue, DType, Dataset, Error, File, Group, Object};
+use hdf5_pure::{
+    AttrValue, CompoundMember, DType, Dataset, Datatype, DatatypeByteOrder, Error, File, Group, Object,
+};
 
 use super::matlab::Value;
 
@@ -101,16 +103,9 @@ impl Tree {
 
     /// Takes memory for `count` values of `size` bytes from what the file may use.
     fn charge(&mut self, place: &str, count: u64, size: usize) -> Result<(), Mat73Error> {
-        match self.left.checked_sub(count.saturating_mul(size as u64)) {
-            Some(left) => self.left = left,
-            None => {
-                return Err(Mat73Error::Limit {
-                    place: place.into(),
-                    what: "bytes of values",
-                    limit: self.limit,
-                });
-            }
-        }
+        let left = self.left.checked_sub(count.saturating_mul(size as u64));
+        let (what, limit) = ("bytes of values", self.limit);
+        self.left = left.ok_or_else(|| Mat73Error::Limit { place: place.into(), what, limit })?;
         Ok(())
     }
 
@@ -139,7 +134,9 @@ impl Tree {
         let columns = children.into_iter().map(|(_, value)| value).collect::<Vec<_>>();
         Ok(match array_dims(&columns) {
             Some(dims) => Value::Struct { dims, fields, values: interleave(columns) },
-            None => Value::Struct { dims: vec![1, 1], fields, values: columns.into_iter().map(plain).collect() },
+            None => {
+                Value::Struct { dims: vec![1, 1], fields, values: columns.into_iter().map(plain).collect() }
+            }
         })
     }
 
@@ -157,7 +154,7 @@ impl Tree {
         }
         let dims = dims(&shape);
         match kind {
-            DType::ObjectReference => self.references(dataset, class, dims, place, depth),
+            DType::ObjectReference => Ok(cell(class, dims, self.references(dataset, place, depth)?)),
             DType::Compound(_) => complex(dataset, dims).map_err(at),
             _ if class == "char" => Ok(characters(dims, &dataset.read_u16().map_err(at)?)),
             DType::String | DType::VariableLengthString => {
@@ -171,25 +168,19 @@ impl Tree {
         }
     }
 
-    fn references(
-        &mut self,
-        dataset: &Dataset,
-        class: &str,
-        dims: Vec<usize>,
-        place: &str,
-        depth: u32,
-    ) -> Result<Value, Mat73Error> {
-        let objects =
-            dataset.dereference().map_err(|source| Mat73Error::Hdf5 { place: place.into(), source })?;
-        let values = objects
-            .iter()
-            .enumerate()
-            .map(|(i, object)| self.object(object, &format!("{place}({})", i + 1), depth + 1))
-            .collect::<Result<Vec<_>, _>>()?;
-        let cell = Value::Cell { dims, values };
-        // A field of a struct array has no class of its own; it is marked for `array_dims` by a one-element cell.
-        Ok(if class.is_empty() { Value::Cell { dims: Vec::new(), values: vec![cell] } } else { cell })
+    /// Reads what a dataset refers to, element by element.
+    fn references(&mut self, dataset: &Dataset, place: &str, depth: u32) -> Result<Vec<Value>, Mat73Error> {
+        let at = |source| Mat73Error::Hdf5 { place: place.into(), source };
+        let objects = dataset.dereference().map_err(at)?;
+        let numbered = objects.iter().enumerate();
+        numbered.map(|(i, o)| self.object(o, &format!("{place}({})", i + 1), depth + 1)).collect()
     }
+}
+
+/// Returns a cell; a field of a struct array, which has no class of its own, is marked by a cell around it.
+fn cell(class: &str, dims: Vec<usize>, values: Vec<Value>) -> Value {
+    let cell = Value::Cell { dims, values };
+    if class.is_empty() { Value::Cell { dims: Vec::new(), values: vec![cell] } } else { cell }
 }
 
 /// Returns the sizes of a struct array when every field is a column of references of the same size.
@@ -263,21 +254,32 @@ fn empty(class: &str, sizes: Vec<u64>) -> Value {
     }
 }
 
+/// Reads complex numbers: pairs of a real and an imaginary part, as MATLAB stores `double` and `single`.
 fn complex(dataset: &Dataset, dims: Vec<usize>) -> Result<Value, Error> {
-    let pairs = match dataset.read_compound::<(f64, f64)>() {
-        Ok(pairs) => pairs,
-        Err(_) => {
-            let narrow = dataset.read_compound::<(f32, f32)>()?;
-            narrow.into_iter().map(|(re, im)| (f64::from(re), f64::from(im))).collect()
-        }
+    let unsupported = Ok(Value::Unsupported { what: "complex array of integers" });
+    let Datatype::Compound { size, members } = dataset.datatype()? else { return unsupported };
+    let [real, imag] = members.as_slice() else { return unsupported };
+    let is_float = |member: &CompoundMember, offset: u32| {
+        member.byte_offset == u64::from(offset)
+            && matches!(member.datatype, Datatype::FloatingPoint {
+                size: bytes, byte_order: DatatypeByteOrder::LittleEndian, ..
+            } if bytes == size / 2)
     };
-    let (real, imag) = pairs.into_iter().unzip();
+    if !is_float(real, 0) || !is_float(imag, size / 2) {
+        return unsupported;
+    }
+    let raw = dataset.read_raw()?;
+    let parts: Vec<f64> = match size {
+        16 => raw.as_chunks().0.iter().map(|b| f64::from_le_bytes(*b)).collect(),
+        8 => raw.as_chunks().0.iter().map(|b| f64::from(f32::from_le_bytes(*b))).collect(),
+        _ => return unsupported,
+    };
+    let (real, imag) = parts.as_chunks().0.iter().map(|[re, im]| (*re, *im)).unzip();
     Ok(Value::Numeric { dims, real, imag: Some(imag) })
 }
 
 fn characters(dims: Vec<usize>, units: &[u16]) -> Value {
-    let text = char::decode_utf16(units.iter().copied())
-        .map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER))
-        .collect();
+    let text =
+        char::decode_utf16(units.iter().copied()).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect();
     Value::Char { dims, text }
 }

@@ -139,7 +139,9 @@ pub fn read_variables(path: &Path, bytes: Vec<u8>) -> Result<Vec<(String, Value)
 /// Returns the first names, and that there are more.
 fn listed(names: &[String]) -> String {
     match names.get(..MAX_LISTED) {
-        Some(first) if names.len() > MAX_LISTED => format!("{} and {} more", first.join(", "), names.len() - MAX_LISTED),
+        Some(first) if names.len() > MAX_LISTED => {
+            format!("{} and {} more", first.join(", "), names.len() - MAX_LISTED)
+        }
         _ => names.join(", "),
     }
 }

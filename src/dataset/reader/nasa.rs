@@ -48,21 +48,28 @@ impl Reader for Nasa {
                 Ok(())
             })?;
         }
-        sorted(found, paths)
+        sorted(found, paths, options)
     }
 }
 
-/// Returns the cells in order of their ids; two of the same name are an error, and so is none at all.
-pub(super) fn sorted(mut found: Vec<(Cell, PathBuf)>, paths: &[PathBuf]) -> Result<Vec<Cell>, ReadError> {
+/// Returns the cells in order of their ids; two of the same name, one that was asked for in vain, or none are errors.
+pub(super) fn sorted(
+    mut found: Vec<(Cell, PathBuf)>,
+    paths: &[PathBuf],
+    options: &ReadOptions,
+) -> Result<Vec<Cell>, ReadError> {
     found.sort_by(|a, b| a.0.id.cmp(&b.0.id));
     if let Some(pair) = found.windows(2).find(|w| w[0].0.id == w[1].0.id) {
         let (cell, first, second) = (pair[0].0.id.clone(), pair[0].1.clone(), pair[1].1.clone());
         return Err(ReadError::DuplicateCell { cell, first, second });
     }
+    let path = || paths.first().cloned().unwrap_or_default();
+    if let Some(absent) = options.cells.iter().find(|&id| found.iter().all(|(cell, _)| cell.id != *id)) {
+        let reason = format!("`{absent}` was asked for and is not there");
+        return Err(ReadError::NoCell { path: path(), reason });
+    }
     if found.is_empty() {
-        let path = paths.first().cloned().unwrap_or_default();
-        let reason = "nothing there is of this format, or none of the cells that were asked for".into();
-        return Err(ReadError::NoCell { path, reason });
+        return Err(ReadError::NoCell { path: path(), reason: "nothing there is of this format".into() });
     }
     Ok(found.into_iter().map(|(cell, _)| cell).collect())
 }
@@ -85,13 +92,12 @@ pub(super) fn unix_second(date: &[f64]) -> Option<f64> {
 
 /// Returns the phase that NASA calls `kind`; a mixed one, with a note, for anything else.
 pub(super) fn phase(kind: &str, notes: &mut Vec<String>) -> Phase {
-    match Phase::from_name(kind) {
-        Some(phase @ (Phase::Charge | Phase::Discharge | Phase::Impedance)) => phase,
-        _ => {
-            notes.push(format!("type: \"{kind}\" is none of charge, discharge, impedance"));
-            Phase::Cycle
-        }
+    let phase = Phase::from_name(kind);
+    let known = phase.filter(|p| matches!(p, Phase::Charge | Phase::Discharge | Phase::Impedance));
+    if known.is_none() {
+        notes.push(format!("type: {kind:?} is none of charge, discharge, impedance"));
     }
+    known.unwrap_or(Phase::Cycle)
 }
 
 /// Returns samples of columns that may differ in length: the shorter are filled up with NaN, which is noted.
@@ -127,7 +133,8 @@ fn cells(path: &Path, bytes: Vec<u8>, options: &ReadOptions) -> Result<Vec<Cell>
     let asked = options.cells.is_empty();
     if cells.is_empty() && asked {
         let present = if others.is_empty() { "no variable".into() } else { others.join(", ") };
-        let reason = format!("it has {present}; NASA's files have a struct with a field `cycle` for each cell");
+        let reason =
+            format!("it has {present}; NASA's files have a struct with a field `cycle` for each cell");
         return Err(ReadError::NoCell { path: path.into(), reason });
     }
     Ok(cells)
@@ -197,4 +204,99 @@ fn spectrum(value: Option<Value>, notes: &mut Vec<String>) -> Spectrum {
     };
     let imaginary_ohm = imag.unwrap_or_else(|| vec![0.0; real.len()]);
     Spectrum { frequency_hertz: vec![f64::NAN; real.len()], real_ohm: real, imaginary_ohm }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cell::health::charge_throughput;
+    use crate::dataset::reader::archive::real_data;
+
+    /// First and last capacity [Ah] and number of discharges of the classic cells, by `scipy.io.loadmat`.
+    const CLASSIC: [(&str, usize, f64, f64); 4] = [
+        ("B0005", 168, 1.856_487_420_818_157_4, 1.325_079_328_642_935_6),
+        ("B0006", 168, 2.035_337_591_005_598, 1.185_675_232_792_935_6),
+        ("B0007", 168, 1.891_052_295_390_79, 1.432_455_272_062_543_4),
+        ("B0018", 132, 1.855_004_520_791_081_7, 1.341_051_440_640_485),
+    ];
+
+    fn fixture(name: &str) -> PathBuf {
+        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/mat").join(name)
+    }
+
+    fn read(paths: &[PathBuf]) -> Result<Vec<Cell>, ReadError> {
+        Nasa.read(paths, &ReadOptions::default(), &mut |_| ())
+    }
+
+    #[test]
+    fn the_three_layouts_of_the_fixture_are_the_same_cell() {
+        let cells = read(&[fixture("nasa.mat")]).unwrap();
+        for name in ["nasa_z.mat", "nasa_v73.mat"] {
+            // Debug text, for NaN is not equal to itself.
+            assert_eq!(format!("{:?}", read(&[fixture(name)]).unwrap()), format!("{cells:?}"), "{name}");
+        }
+        let records = &cells[0].records;
+        let phases = records.iter().map(|r| r.phase).collect::<Vec<_>>();
+        assert_eq!(phases, [Phase::Charge, Phase::Discharge, Phase::Impedance, Phase::Discharge]);
+        assert_eq!(records[1].stated_capacity_ah, Some(1.856_487_420_818_157_4));
+        assert_eq!(records[1].ambient_temperature_celsius, Some(24.0));
+        assert_eq!(records[2].electrolyte_resistance_ohm, Some(0.044_668_7));
+        assert_eq!(records[2].spectrum.as_ref().unwrap().real_ohm.len(), 48);
+        assert_eq!(records[2].reader_notes, ["Rct: \"0.0694-0.01i\" is complex"]);
+        assert_eq!(records[3].reader_notes, ["capacity: \"[]\" is no number"]);
+        assert!(charge_throughput(&records[0].samples.time_second, &records[0].samples.current_ampere) > 0.0);
+        assert!(charge_throughput(&records[1].samples.time_second, &records[1].samples.current_ampere) < 0.0);
+    }
+
+    #[test]
+    fn a_date_vector_is_seconds_since_1970() {
+        // date -u -d "2008-04-02 13:08:17.921" +%s.%N
+        assert_eq!(unix_second(&[2008.0, 4.0, 2.0, 13.0, 8.0, 17.921]), Some(1_207_141_697.921));
+        for wrong in [
+            &[2008.0, 13.0, 2.0, 0.0, 0.0, 0.0][..],
+            &[2008.0],
+            &[2008.5, 1.0, 1.0, 0.0, 0.0, 0.0],
+            &[f64::NAN; 6],
+        ] {
+            assert_eq!(unix_second(wrong), None, "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn the_same_cell_twice_is_an_error_and_so_is_a_file_of_something_else() {
+        let twice = read(&[fixture("nasa.mat"), fixture("nasa_z.mat")]).unwrap_err();
+        assert!(matches!(twice, ReadError::DuplicateCell { .. }));
+        let other = read(&[fixture("hand_le.mat")]).unwrap_err().to_string();
+        assert!(other.contains("`narrow` (1x3 numbers)") && other.contains("cycle"), "{other}");
+        let text = read(&[fixture("make.py")]).unwrap_err().to_string();
+        assert!(text.contains("make.py` is no MATLAB file"), "{text}");
+    }
+
+    #[test]
+    fn a_cell_that_is_asked_for_in_vain_is_an_error() {
+        let options = ReadOptions { cells: vec![CellId::new("B0005")], ..ReadOptions::default() };
+        let error = Nasa.read(&[fixture("nasa.mat")], &options, &mut |_| ()).unwrap_err();
+        assert!(error.to_string().contains("`B0005` was asked for"), "{error}");
+    }
+
+    #[test]
+    fn the_classic_cells_have_their_published_counts_and_capacities() {
+        let Some(folder) = real_data("nasa-pcoe/mat") else { return };
+        for (name, count, first, last) in CLASSIC {
+            let cell = read(&[folder.join(name).with_extension("mat")]).unwrap().remove(0);
+            assert_eq!(cell.id.as_str(), name);
+            let discharges = cell.records.iter().filter(|r| r.phase == Phase::Discharge).collect::<Vec<_>>();
+            let capacities = discharges.iter().filter_map(|r| r.stated_capacity_ah).collect::<Vec<_>>();
+            assert_eq!(capacities.len(), count, "{name}");
+            assert_eq!((capacities[0], capacities[count - 1]), (first, last), "{name}");
+            let samples = &discharges[0].samples;
+            let out = -charge_throughput(&samples.time_second, &samples.current_ampere);
+            // The capacity counts down to 2.7 V, B0007 was discharged to 2.2 V.
+            assert!(
+                (out - first).abs() < 0.05,
+                "{name}: the sign or the scale of the current is wrong: {out} Ah"
+            );
+            assert!(cell.records.iter().all(|r| r.reader_notes.is_empty()), "{name}");
+        }
+    }
 }

@@ -103,8 +103,7 @@ fn known(id: &CellId) -> Option<CellFacts> {
 }
 
 fn merged(known: CellFacts, stated: &CellFacts) -> CellFacts {
-    let chemistry =
-        if stated.chemistry == Chemistry::Unknown { known.chemistry } else { stated.chemistry };
+    let chemistry = if stated.chemistry == Chemistry::Unknown { known.chemistry } else { stated.chemistry };
     let mut notes = known.notes;
     notes.extend(stated.notes.clone());
     CellFacts {
@@ -125,9 +124,13 @@ mod tests {
     #[test]
     fn cutoffs_are_those_of_the_notes_and_the_user_wins() {
         // README_05_06_07_18.txt and README_38_39_40.txt.
-        for (name, cutoff, eol) in
-            [("B0005", 2.7, 0.7), ("B0006", 2.5, 0.7), ("B0007", 2.2, 0.7), ("B0018", 2.5, 0.7), ("B0039", 2.5, 0.8)]
-        {
+        for (name, cutoff, eol) in [
+            ("B0005", 2.7, 0.7),
+            ("B0006", 2.5, 0.7),
+            ("B0007", 2.2, 0.7),
+            ("B0018", 2.5, 0.7),
+            ("B0039", 2.5, 0.8),
+        ] {
             let facts = facts(&CellId::new(name), &CellFacts::default());
             assert_eq!(facts.discharge_cutoff_volt, Some(cutoff), "{name}");
             assert_eq!(facts.eol_soh, Some(eol), "{name}");

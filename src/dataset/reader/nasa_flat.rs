@@ -57,7 +57,7 @@ impl Reader for NasaFlat {
                 Ok(())
             })?;
         }
-        sorted(found, paths)
+        sorted(found, paths, options)
     }
 }
 
@@ -115,8 +115,63 @@ fn push(record: &mut Record, [time, voltage, current, temperature, ..]: [f64; 6]
 
 fn cell(id: CellId, records: BTreeMap<u32, Record>, options: &ReadOptions) -> Cell {
     let mut facts = facts(&id, &options.facts);
-    facts.notes.insert("layout".into(), "discharges only, rows under load only, dates cut to the year".into());
+    facts
+        .notes
+        .insert("layout".into(), "discharges only, rows under load only, dates cut to the year".into());
     let numbered = records.into_values().enumerate();
     let records = numbered.map(|(i, record)| Record { index: i as u32, ..record }).collect();
     Cell { id, facts, records, table: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dataset::reader::archive::real_data;
+
+    const HEAD: &str = "Voltage_measured,Current_measured,Temperature_measured,Current_charge,Voltage_charge,Time,\
+        Capacity,id_cycle,type,ambient_temperature,time,Battery\n";
+
+    fn read(text: &str) -> Result<Vec<Cell>, ReadError> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("discharge.csv");
+        crate::file::write_atomic(&path, text.as_bytes()).unwrap();
+        NasaFlat.read(&[path], &ReadOptions::default(), &mut |_| ())
+    }
+
+    #[test]
+    fn rows_are_grouped_by_cell_and_cycle() {
+        let rows = "3.9,-2.0,24,2,3,35,1.8,1,discharge,24,2008.0,B0006\n3.8,-2.0,25,2,3,45,1.8,1,discharge,24,2008.0,B0006\n\
+            3.7,-2.0,24,2,3,35,1.7,2,discharge,24,2008.0,B0006\n3.9,-2.0,24,2,3,35,1.9,1,discharge,24,2008.0,B0005\n";
+        let cells = read(&format!("{HEAD}{rows}")).unwrap();
+        assert_eq!(cells[0].id.as_str(), "B0005");
+        let records = &cells[1].records;
+        let numbers =
+            records.iter().map(|r| (r.index, r.cycle_count, r.stated_capacity_ah)).collect::<Vec<_>>();
+        assert_eq!(numbers, [(0, Some(1), Some(1.8)), (1, Some(2), Some(1.7))]);
+        assert_eq!(records[0].samples.voltage_volt, [3.9, 3.8]);
+        assert_eq!(records[0].samples.time_second, [35.0, 45.0]);
+    }
+
+    #[test]
+    fn wrong_tables_say_what_is_wrong() {
+        assert!(matches!(read(""), Err(ReadError::Format { .. })));
+        assert!(matches!(read("a,b\n1,2\n"), Err(ReadError::MissingColumn { .. })));
+        assert!(matches!(read(HEAD), Err(ReadError::NoCell { .. })));
+        let error =
+            read(&format!("{HEAD}3.9,-2.0,24,2,3,35,1.8,one,discharge,24,2008.0,B0006\n")).unwrap_err();
+        assert!(error.to_string().contains("line 2"), "{error}");
+    }
+
+    #[test]
+    fn the_whole_table_has_169766_rows_of_four_cells() {
+        let Some(path) = real_data("nasa-pcoe/discharge.csv.gz") else { return };
+        let cells = NasaFlat.read(&[path], &ReadOptions::default(), &mut |_| ()).unwrap();
+        let rows = |c: &Cell| c.records.iter().map(|r| r.samples.len()).sum::<usize>();
+        // Counted with pandas.
+        let expected =
+            [("B0005", 168, 45_122), ("B0006", 168, 44_354), ("B0007", 168, 48_299), ("B0018", 132, 31_991)];
+        let found = cells.iter().map(|c| (c.id.as_str(), c.records.len(), rows(c))).collect::<Vec<_>>();
+        assert_eq!(found, expected);
+        assert_eq!(cells[0].records[167].stated_capacity_ah, Some(1.325_079_328_642_935_6));
+    }
 }

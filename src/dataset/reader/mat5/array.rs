@@ -76,8 +76,7 @@ impl ArrayReader<'_, '_> {
         if head >> 16 != 0 {
             let length = u64::from(head >> 16);
             if length > 4 {
-                let found = i64::from(head >> 16);
-                return Err(Mat5Error::Count { place, what: "length of a small element", found });
+                return Err(Mat5Error::Count { place, what: "length of a small element", found: length });
             }
             return Ok(Element { kind: head & 0xffff, length, padding: 4 - length });
         }
@@ -98,7 +97,7 @@ impl ArrayReader<'_, '_> {
             return Err(Mat5Error::Type { place, found: element.kind, expected: "numbers" });
         };
         if element.length % storage.size() as u64 != 0 {
-            let found = element.length as i64;
+            let found = element.length;
             return Err(Mat5Error::Count { place, what: "length of whole numbers", found });
         }
         let count = element.length as usize / storage.size();
@@ -124,13 +123,9 @@ impl ArrayReader<'_, '_> {
 
     /// Takes `bytes` of memory from the budget.
     fn charge(&mut self, bytes: u64) -> Result<(), Mat5Error> {
-        match self.budget.values.checked_sub(bytes) {
-            Some(left) => self.budget.values = left,
-            None => {
-                let (place, limit) = (self.stream.place(), self.budget.limits.value_bytes);
-                return Err(Mat5Error::Limit { place, what: "bytes of values", limit });
-            }
-        }
+        let (place, limit) = (self.stream.place(), self.budget.limits.value_bytes);
+        let left = self.budget.values.checked_sub(bytes);
+        self.budget.values = left.ok_or(Mat5Error::Limit { place, what: "bytes of values", limit })?;
         Ok(())
     }
 
@@ -194,7 +189,7 @@ impl ArrayReader<'_, '_> {
         }
         let n_axes = element.length / 4;
         if !(2..=MAX_AXES).contains(&n_axes) {
-            return Err(wrong("number of axes", n_axes as i64));
+            return Err(wrong("number of axes", n_axes));
         }
         let mut dims = Vec::with_capacity(n_axes as usize);
         for _ in 0..n_axes {
@@ -204,7 +199,8 @@ impl ArrayReader<'_, '_> {
         }
         self.stream.skip(element.length % 4 + element.padding)?;
         let product = dims.iter().try_fold(1_usize, |n, &d| n.checked_mul(d));
-        product.ok_or(wrong("product of sizes", -1))?;
+        let limit = usize::MAX as u64;
+        product.ok_or(Mat5Error::Limit { place, what: "elements of an array", limit })?;
         Ok(dims)
     }
 
@@ -223,7 +219,7 @@ impl ArrayReader<'_, '_> {
         }
         let numbers = self.numbers(end)?;
         if numbers.len() != count {
-            let found = numbers.len() as i64;
+            let found = numbers.len() as u64;
             return Err(Mat5Error::Count { place, what: "number of numbers for the array's size", found });
         }
         Ok(numbers)
@@ -266,7 +262,7 @@ impl ArrayReader<'_, '_> {
         let bytes = self.raw(end)?;
         let width = width.first().map_or(0, |&w| w as usize);
         if width == 0 && !bytes.is_empty() || width != 0 && bytes.len() % width != 0 {
-            let found = width as i64;
+            let found = width as u64;
             return Err(Mat5Error::Count { place, what: "length of a field name", found });
         }
         let count = bytes.len().checked_div(width).unwrap_or(0);
@@ -304,7 +300,9 @@ fn characters(storage: Storage, numbers: &[f64]) -> String {
         2 => char::decode_utf16(numbers.iter().map(|&n| n as u16))
             .map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER))
             .collect(),
-        _ => numbers.iter().map(|&n| char::from_u32(n as u32).unwrap_or(char::REPLACEMENT_CHARACTER)).collect(),
+        _ => {
+            numbers.iter().map(|&n| char::from_u32(n as u32).unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
+        }
     }
 }
 

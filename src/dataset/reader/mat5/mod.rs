@@ -108,7 +108,7 @@ pub enum Mat5Error {
         /// What is counted.
         what: &'static str,
         /// Count that is there.
-        found: i64,
+        found: u64,
     },
     /// Occurs when a file makes more of itself than [`Limits`] allows.
     #[error("more than {limit} {what}: this looks like a trap, not like data")]

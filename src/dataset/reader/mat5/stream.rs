@@ -1,4 +1,7 @@
 //! Bytes of one variable, as they stand in the file or inflated a window at a time.
+//!
+//! Inflating is nearly all of the time of reading a file. `flate2` does it with its backend zlib-rs: no C compiler, and
+//! faster than the C zlib (on 30 MB of NASA's numbers by a factor of 1.4, with its run-time detection of AVX2 of 1.9).
 
 use flate2::{Decompress, FlushDecompress, Status};
 
@@ -68,25 +71,25 @@ impl Storage {
     /// Appends the numbers in `bytes`, a multiple of the size.
     fn extend(self, order: Order, bytes: &[u8], out: &mut Vec<f64>) {
         macro_rules! numbers {
-            ($t:ty) => {{
+            ($t:ty, $convert:expr) => {{
                 let (whole, _) = bytes.as_chunks::<{ size_of::<$t>() }>();
                 match order {
-                    Order::Little => out.extend(whole.iter().map(|b| <$t>::from_le_bytes(*b) as f64)),
-                    Order::Big => out.extend(whole.iter().map(|b| <$t>::from_be_bytes(*b) as f64)),
+                    Order::Little => out.extend(whole.iter().map(|b| $convert(<$t>::from_le_bytes(*b)))),
+                    Order::Big => out.extend(whole.iter().map(|b| $convert(<$t>::from_be_bytes(*b)))),
                 }
             }};
         }
         match self {
-            Self::I8 => numbers!(i8),
-            Self::U8 => numbers!(u8),
-            Self::I16 => numbers!(i16),
-            Self::U16 => numbers!(u16),
-            Self::I32 => numbers!(i32),
-            Self::U32 => numbers!(u32),
-            Self::F32 => numbers!(f32),
-            Self::F64 => numbers!(f64),
-            Self::I64 => numbers!(i64),
-            Self::U64 => numbers!(u64),
+            Self::I8 => numbers!(i8, f64::from),
+            Self::U8 => numbers!(u8, f64::from),
+            Self::I16 => numbers!(i16, f64::from),
+            Self::U16 => numbers!(u16, f64::from),
+            Self::I32 => numbers!(i32, f64::from),
+            Self::U32 => numbers!(u32, f64::from),
+            Self::F32 => numbers!(f32, f64::from),
+            Self::F64 => numbers!(f64, |x| x),
+            Self::I64 => numbers!(i64, |x| x as f64),
+            Self::U64 => numbers!(u64, |x| x as f64),
         }
     }
 }

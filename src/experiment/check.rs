@@ -1,0 +1,98 @@
+//! What is wrong with an experiment beyond the form of its values: ranges, and keys that contradict each other.
+
+use super::config::{ExperimentConfig, Kind, ModelConfig, ModelKind, Validation};
+use super::parse::Problem;
+use crate::descriptor;
+use crate::model::{Architecture, ModelError};
+use crate::prepare::{Reference, SplitConfig};
+
+/// Returns everything that is wrong, in the order of the file's tables.
+pub fn problems(config: &ExperimentConfig) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    check_top(config, &mut problems);
+    check_model(&config.model, &mut problems);
+    check_physics(config, &mut problems);
+    problems.extend(config.train.check().into_iter().map(|e| Problem::new(format!("train.{}", e.key), e)));
+    problems
+}
+
+fn check_top(config: &ExperimentConfig, problems: &mut Vec<Problem>) {
+    if config.repeats == 0 {
+        problems.push(Problem::new("repeats", "is 0; give 1 or more"));
+    }
+    if config.inputs.descriptors.is_empty() {
+        problems.push(Problem::new("inputs.descriptors", "is empty; name at least one descriptor"));
+    }
+    if let SplitConfig::Time { fraction, .. } = config.split
+        && !(fraction > 0.0 && fraction < 1.0)
+    {
+        problems
+            .push(Problem::new("split.fraction", format!("is {fraction}; give a number between 0 and 1")));
+    }
+    if config.reference == Reference::Given && config.split.given() == 0 {
+        let text =
+            "is `given`, but the split gives no discharges; set split.given, or reference = \"nominal\"";
+        problems.push(Problem::new("reference", text));
+    }
+    if config.train.early_stop.is_some() && config.validation == Validation::None {
+        let text = "needs rows that judge the weights; set validation = \"cell\" or \"tail\"";
+        problems.push(Problem::new("train.early_stop", text));
+    }
+    if config.kind == Kind::Capacity && config.split.is_in_time() {
+        problems.push(Problem::new(
+            "kind",
+            "is `capacity`, but the split is in time; give kind = \"trajectory\"",
+        ));
+    }
+}
+
+fn check_model(model: &ModelConfig, problems: &mut Vec<Problem>) {
+    if model.hidden.is_some() && (model.layers.is_some() || model.units.is_some()) {
+        problems.push(Problem::new(
+            "model.hidden",
+            "stands beside `layers` or `units`; give either form, not both",
+        ));
+    }
+    for (key, value) in [
+        ("model.monotone_fade", f64::from(model.monotone_fade)),
+        ("model.physics_consistency", f64::from(model.physics_consistency)),
+        ("model.ridge", model.ridge),
+    ] {
+        if !(value >= 0.0 && value.is_finite()) {
+            problems.push(Problem::new(key, format!("is {value}; give 0 or more")));
+        }
+    }
+    let architecture = Architecture { d_input: 1, d_output: 1, network: model.network(), prior: None };
+    if let Err(ModelError::OutOfRange { key, value, must }) = architecture.check() {
+        problems.push(Problem::new(format!("model.{key}"), format!("is {value}; it must be {must}")));
+    }
+    if !(model.residual_scale > 0.0 && model.residual_scale.is_finite()) {
+        problems.push(Problem::new(
+            "model.residual_scale",
+            format!("is {}; give a number above 0", model.residual_scale),
+        ));
+    }
+    if model.kind != ModelKind::Hybrid && !model.residual {
+        problems.push(Problem::new("model.residual", "is off; that is for model.kind = \"hybrid\""));
+    }
+}
+
+fn check_physics(config: &ExperimentConfig, problems: &mut Vec<Problem>) {
+    let law = config.model.prior;
+    let known = |name: &str| law.parameters().iter().any(|p| p.name == name);
+    let uses_law = matches!(config.model.kind, ModelKind::Physics | ModelKind::Hybrid);
+    let names = config.physics.hold.keys().chain(&config.physics.per_cell);
+    for name in names.filter(|n| uses_law && !known(n)) {
+        let list = law.parameters().iter().map(|p| p.name).collect::<Vec<_>>().join(", ");
+        problems.push(Problem::new("physics", format!("`{law}` has no parameter `{name}`; it has {list}")));
+    }
+    for stress in law.stress() {
+        let given = stress.name.starts_with("given_") && config.split.given() > 0;
+        if uses_law && !given && descriptor::find(stress.name).is_none() {
+            problems.push(Problem::new(
+                "model.prior",
+                format!("`{law}` needs `{}`, which the split does not give (set split.given)", stress.name),
+            ));
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! Why an experiment could not be run.
+
+use std::path::PathBuf;
+
+use super::parse::ConfigError;
+use crate::dataset::store::StoreError;
+use crate::device::DeviceError;
+use crate::file::FileError;
+use crate::prepare::{FrameError, SplitError};
+use crate::train::FitError;
+use crate::train::engine::EngineError;
+
+/// Why an experiment could not be run.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ExperimentError {
+    /// Occurs when the experiment file is wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// Occurs when the dataset is missing or damaged.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Occurs when the simulated fleet cannot be made.
+    #[error(transparent)]
+    Fleet(#[from] crate::simulate::FleetError),
+    /// Occurs when the data does not give the inputs that the experiment names.
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+    /// Occurs when the rows cannot be separated as asked.
+    #[error(transparent)]
+    Split(#[from] SplitError),
+    /// Occurs when a file of the run cannot be read or written.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// Occurs when the backend is not there.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+    /// Occurs when the population cannot be made.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// Occurs when training cannot go on.
+    #[error(transparent)]
+    Fit(#[from] FitError),
+    /// Occurs when a law cannot be fitted.
+    #[error("fold `{fold}`")]
+    Physics {
+        /// Name of the fold.
+        fold: String,
+        /// What the fit said.
+        #[source]
+        source: crate::physics::fit::FitError,
+    },
+    /// Occurs when a listed cell is not in the dataset.
+    #[error("cells: dataset `{dataset}` has no cell `{cell}`; it has {present}")]
+    UnknownCell {
+        /// Cell or pattern of the experiment.
+        cell: String,
+        /// Name of the dataset.
+        dataset: String,
+        /// Cells that are there.
+        present: String,
+    },
+    /// Occurs when an input gives the label away.
+    #[error(
+        "inputs.descriptors: an input gives the label away{sentences}\nremove it, or set inputs.allow_leak = true"
+    )]
+    Leak {
+        /// One line a finding.
+        sentences: String,
+    },
+    /// Occurs when a run folder is not there.
+    #[error("no run `{run}`; runs are folders models/<experiment>/<run>, or models/<experiment>/latest")]
+    NoRun {
+        /// What was asked for.
+        run: PathBuf,
+    },
+    /// Occurs when a run was made by another version of the program.
+    #[error("run `{run}` was made by fadecast {found}, this is {}; train it anew", env!("CARGO_PKG_VERSION"))]
+    Version {
+        /// The run.
+        run: PathBuf,
+        /// Version that made it.
+        found: String,
+    },
+    /// Occurs when a run's data is not what it was trained on.
+    #[error(
+        "the data of `{dataset}` has changed since run `{run}`; train anew, or import the old data again"
+    )]
+    DataChanged {
+        /// The run.
+        run: PathBuf,
+        /// Name of the dataset.
+        dataset: String,
+    },
+    /// Occurs when a run is not finished.
+    #[error("run `{run}` is not finished; go on with `fadecast train --resume {run}`")]
+    Unfinished {
+        /// The run.
+        run: PathBuf,
+    },
+    /// Occurs when a run's files contradict each other.
+    #[error("run `{run}` is damaged: {found}")]
+    Damaged {
+        /// The run.
+        run: PathBuf,
+        /// What does not fit.
+        found: String,
+    },
+    /// Occurs when somebody asked for a pause (Ctrl-C); not a failure.
+    #[error("interrupted; go on with `fadecast train --resume {run}`")]
+    Interrupted {
+        /// The run, with its checkpoint.
+        run: PathBuf,
+    },
+    /// Occurs when somebody asked a comparison to stop (Ctrl-C): it stores nothing, so it begins anew.
+    #[error("interrupted; a comparison stores nothing, run it again")]
+    Stopped,
+}

@@ -1,0 +1,157 @@
+//! The task: an experiment's data made ready, with its folds and the answer of the leakage check.
+
+use std::path::Path;
+
+use super::config::{ExperimentConfig, Kind, ModelKind};
+use super::error::ExperimentError;
+use crate::cell::CellId;
+use crate::dataset::leakage::{self, Allowed, Candidate, LeakageReport, Separation};
+use crate::dataset::store::Store;
+use crate::dataset::{Cell, pairing};
+use crate::descriptor;
+use crate::physics::Law;
+use crate::prepare::{Fold, Frame, FrameConfig};
+use crate::seed::Seed;
+use crate::simulate::{self, FleetConfig};
+
+/// Name of the simulated fleet in experiment files.
+pub const EMBEDDED: &str = "embedded";
+
+/// Root of the embedded fleet's streams: its cells are the same in every experiment, whatever that one's seed.
+const FLEET_SEED: u64 = 2026;
+
+/// Data of an experiment, ready for models.
+#[derive(Debug)]
+pub struct Task {
+    /// Rows of all cells.
+    pub frame: Frame,
+    /// How they are separated.
+    pub folds: Vec<Fold>,
+    /// What the leakage check found.
+    pub leakage: LeakageReport,
+    /// SHA-256 of the data, for the run's identity.
+    pub data_sha256: String,
+    /// One line about the data.
+    pub summary: String,
+}
+
+impl Task {
+    /// Loads the data, makes the frame, separates it and checks it for leaks.
+    ///
+    /// # Errors
+    /// [`ExperimentError`] where the data is missing or does not fit the experiment, or an input gives the label away
+    /// and the experiment does not allow it.
+    pub fn load(config: &ExperimentConfig, root: &Path) -> Result<Self, ExperimentError> {
+        let (cells, data_sha256) = load_cells(config, root)?;
+        let stress = stress_names(config);
+        let frame = Frame::new(
+            &cells,
+            &FrameConfig {
+                inputs: &config.inputs.descriptors,
+                stress: &stress,
+                reference: config.reference,
+                given: config.split.given(),
+            },
+        )?;
+        let folds = config.split.folds(&frame)?;
+        let leakage = check_leakage(config, &frame, &folds);
+        if !leakage.is_ok() && !config.inputs.allow_leak {
+            return Err(ExperimentError::Leak { sentences: sentences(&leakage) });
+        }
+        let summary = summarise(config, &cells, &frame);
+        Ok(Self { frame, folds, leakage, data_sha256, summary })
+    }
+}
+
+fn load_cells(config: &ExperimentConfig, root: &Path) -> Result<(Vec<Cell>, String), ExperimentError> {
+    if config.dataset == EMBEDDED {
+        let fleet = simulate::fleet(&FleetConfig::default(), &Seed::new(FLEET_SEED))?;
+        let cells = select(config, fleet.cells, |c| &c.id)?;
+        let text = format!("{:?} {FLEET_SEED}", FleetConfig::default());
+        return Ok((cells, crate::file::sha256_bytes(text.as_bytes())));
+    }
+    let store = Store::new(root);
+    let manifest = store.manifest(&config.dataset)?;
+    let sha256 = manifest.data_sha256();
+    let ids = select(config, manifest.cells.into_iter().map(|c| c.id).collect(), |id| id)?;
+    Ok((store.load(&config.dataset, Some(&ids))?, sha256))
+}
+
+/// Keeps what the experiment's `cells` name; each pattern must match something.
+fn select<T>(
+    config: &ExperimentConfig,
+    all: Vec<T>,
+    id: impl Fn(&T) -> &CellId,
+) -> Result<Vec<T>, ExperimentError> {
+    let matches = |pattern: &String, item: &T| descriptor::matches(pattern, id(item).as_str());
+    for pattern in &config.cells {
+        if !all.iter().any(|item| matches(pattern, item)) {
+            let present = all.iter().map(|item| id(item).to_string()).collect::<Vec<_>>().join(", ");
+            return Err(ExperimentError::UnknownCell {
+                cell: pattern.clone(),
+                dataset: config.dataset.clone(),
+                present,
+            });
+        }
+    }
+    let wanted = |item: &T| config.cells.is_empty() || config.cells.iter().any(|p| matches(p, item));
+    Ok(all.into_iter().filter(wanted).collect())
+}
+
+/// Returns the stress columns that the laws of the experiment and its comparisons need.
+fn stress_names(config: &ExperimentConfig) -> Vec<&'static str> {
+    let mut names = vec!["history_discharge_count", "history_cycle_count"];
+    let named = |value: &toml::Value| -> Option<Law> { value.clone().try_into().ok() };
+    let compared = config.compare.iter().filter_map(|c| c.set.get("model.prior").and_then(named));
+    for law in compared.chain([config.model.prior]) {
+        names.extend(law.stress().iter().map(|s| s.name));
+    }
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+fn check_leakage(config: &ExperimentConfig, frame: &Frame, folds: &[Fold]) -> LeakageReport {
+    let uses_law = matches!(config.model.kind, ModelKind::Physics | ModelKind::Hybrid);
+    let law_names: Vec<&str> = config.model.prior.stress().iter().map(|s| s.name).collect();
+    let stress = frame.stress.iter().filter(|c| uses_law && law_names.contains(&c.name.as_str()));
+    let stress = stress.filter(|c| frame.inputs.iter().all(|i| i.name != c.name));
+    let columns = frame.inputs.iter().filter(|_| config.model.kind != ModelKind::Physics).chain(stress);
+    let candidates: Vec<Candidate> =
+        columns.map(|c| Candidate { name: &c.name, source: c.source, values: &c.values }).collect();
+    let labels: Vec<f64> = frame.rows.iter().map(|r| r.capacity_ah).collect();
+    let rows: Vec<leakage::Row> =
+        frame.rows.iter().map(|r| leakage::Row { cell_idx: r.cell_idx, cycle: r.cycle }).collect();
+    let cells: Vec<CellId> = frame.cells.iter().map(|c| c.id.clone()).collect();
+    let folds: Vec<leakage::Fold> =
+        folds.iter().map(|f| leakage::Fold { name: &f.name, train: &f.train, test: &f.test }).collect();
+    let in_time = config.split.is_in_time();
+    leakage::check(&leakage::Inputs {
+        candidates: &candidates,
+        labels: &labels,
+        unit: "Ah",
+        rows: &rows,
+        cells: &cells,
+        folds: &folds,
+        separation: if in_time { Separation::Time } else { Separation::Cells },
+        allowed: Allowed { past_labels: config.kind == Kind::Trajectory, record_part: false },
+    })
+}
+
+fn sentences(report: &LeakageReport) -> String {
+    report.refused().map(|leak| format!("\n  {}", leak.sentence)).collect()
+}
+
+fn summarise(config: &ExperimentConfig, cells: &[Cell], frame: &Frame) -> String {
+    let set_aside = frame.rows.iter().filter(|r| r.set_aside.is_some()).count();
+    let synthetic =
+        if cells.iter().any(|c| c.facts.synthetic) { " · synthetic cells of a simulator" } else { "" };
+    let raw = cells.iter().any(|c| c.table.is_none() && !pairing::discharges(c).is_empty());
+    let what = if raw { "discharges" } else { "rows" };
+    let hint = match (set_aside, config.dataset.as_str()) {
+        (0, _) => String::new(),
+        (n, EMBEDDED) => format!(" · {n} with an unusable charge set aside"),
+        (n, name) => format!(" · {n} with an unusable charge set aside (fadecast datasets check {name})"),
+    };
+    format!("{} {what} of {} cells{hint}{synthetic}", frame.rows.len(), cells.len())
+}
