@@ -1,7 +1,7 @@
 //! Descriptors of the charge just before a discharge.
 
-use super::context::{CellContext, charging};
 use super::Descriptor;
+use super::context::{CellContext, charging};
 use crate::dataset::leakage::Source::PastRecord;
 
 /// Voltage window of the constant-current duration [V]: both lie on every NMC and LCO charge, aged or not.

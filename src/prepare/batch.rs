@@ -14,11 +14,8 @@ pub fn rows(
     stress: &[Vec<f64>],
     label_scale: (f64, f64),
 ) -> Rows {
-    let mut rows = Rows {
-        d_input: frame.inputs.len(),
-        d_stress: stress.first().map_or(0, Vec::len),
-        ..Rows::default()
-    };
+    let mut rows =
+        Rows { d_input: frame.inputs.len(), d_stress: stress.first().map_or(0, Vec::len), ..Rows::default() };
     for (position, &row) in positions.iter().enumerate() {
         let label = frame.rows[row].soh;
         let inputs = frame.inputs.iter().enumerate();

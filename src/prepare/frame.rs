@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::cell::{CellId, health};
+use crate::dataset::Cell;
 use crate::dataset::leakage::Source;
 use crate::dataset::pairing::net_charge_ah;
-use crate::dataset::Cell;
 use crate::descriptor::{self, CellContext, Descriptor};
 
 /// One capacity to explain or to predict.

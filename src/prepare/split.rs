@@ -142,7 +142,8 @@ fn cut_in_time(frame: &Frame, cell: usize, fraction: f64, others: bool) -> Fold 
     let rows = frame.rows_of(cell);
     let (given, test) = rows.split_at((fraction * rows.len() as f64).floor() as usize);
     let rest: Vec<usize> = (0..frame.cells.len()).filter(|&c| others && c != cell).collect();
-    let mut train: Vec<usize> = given.iter().copied().filter(|&row| frame.rows[row].soh.is_finite()).collect();
+    let mut train: Vec<usize> =
+        given.iter().copied().filter(|&row| frame.rows[row].soh.is_finite()).collect();
     train.extend(usable_rows(frame, &rest));
     train.sort_unstable();
     Fold { name: frame.cells[cell].id.to_string(), train, given: given.to_vec(), test: test.to_vec() }
