@@ -26,4 +26,7 @@ pub mod descriptor;
 pub mod model;
 pub mod train;
 
+pub mod cli;
+pub mod experiment;
 pub mod prepare;
+pub mod report;

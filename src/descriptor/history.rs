@@ -10,9 +10,6 @@ use crate::dataset::leakage::Source::{PastLabel, PastRecord, Static, Time};
 /// long that discharge took, which would give its capacity away.
 const PAUSE_FLOOR_HOUR: f64 = 4.0;
 
-/// Pause after which a cell begins to recover [h]: NASA's usual turn-around from charge to charge is below it.
-const RECOVERY_ONSET_HOUR: f64 = 2.0;
-
 pub(super) const DESCRIPTORS: &[Descriptor] = &[
     Descriptor {
         name: "history_discharge_count",
@@ -54,11 +51,11 @@ pub(super) const DESCRIPTORS: &[Descriptor] = &[
     Descriptor {
         name: "history_rest_duration",
         unit: "h",
-        doc: "Longest pause before the charge beyond the 2 h of an ordinary turn-around; pauses below 4 h count as 4 h.",
+        doc: "Longest pause before the charge beyond 4 h; 0 for every shorter pause.",
         source: PastRecord,
         compute: |c, row| {
             let pause = hours(c.discharges[row].longest_rest_second.unwrap_or(0.0));
-            Some(pause.max(PAUSE_FLOOR_HOUR) - RECOVERY_ONSET_HOUR)
+            Some(pause.max(PAUSE_FLOOR_HOUR) - PAUSE_FLOOR_HOUR)
         },
     },
     Descriptor {

@@ -1,6 +1,6 @@
 //! What is wrong with an experiment beyond the form of its values: ranges, and keys that contradict each other.
 
-use super::config::{ExperimentConfig, Kind, ModelConfig, ModelKind};
+use super::config::{ExperimentConfig, Kind, ModelConfig, ModelKind, Validation};
 use super::parse::Problem;
 use crate::descriptor;
 use crate::model::{Architecture, ModelError};
@@ -26,20 +26,32 @@ fn check_top(config: &ExperimentConfig, problems: &mut Vec<Problem>) {
     if let SplitConfig::Time { fraction, .. } = config.split
         && !(fraction > 0.0 && fraction < 1.0)
     {
-        problems.push(Problem::new("split.fraction", format!("is {fraction}; give a number between 0 and 1")));
+        problems
+            .push(Problem::new("split.fraction", format!("is {fraction}; give a number between 0 and 1")));
     }
     if config.reference == Reference::Given && config.split.given() == 0 {
-        let text = "is `given`, but the split gives no discharges; set split.given, or reference = \"nominal\"";
+        let text =
+            "is `given`, but the split gives no discharges; set split.given, or reference = \"nominal\"";
         problems.push(Problem::new("reference", text));
     }
+    if config.train.early_stop.is_some() && config.validation == Validation::None {
+        let text = "needs rows that judge the weights; set validation = \"cell\" or \"tail\"";
+        problems.push(Problem::new("train.early_stop", text));
+    }
     if config.kind == Kind::Capacity && config.split.is_in_time() {
-        problems.push(Problem::new("kind", "is `capacity`, but the split is in time; give kind = \"trajectory\""));
+        problems.push(Problem::new(
+            "kind",
+            "is `capacity`, but the split is in time; give kind = \"trajectory\"",
+        ));
     }
 }
 
 fn check_model(model: &ModelConfig, problems: &mut Vec<Problem>) {
     if model.hidden.is_some() && (model.layers.is_some() || model.units.is_some()) {
-        problems.push(Problem::new("model.hidden", "stands beside `layers` or `units`; give either form, not both"));
+        problems.push(Problem::new(
+            "model.hidden",
+            "stands beside `layers` or `units`; give either form, not both",
+        ));
     }
     for (key, value) in [
         ("model.monotone_fade", f64::from(model.monotone_fade)),
@@ -55,7 +67,10 @@ fn check_model(model: &ModelConfig, problems: &mut Vec<Problem>) {
         problems.push(Problem::new(format!("model.{key}"), format!("is {value}; it must be {must}")));
     }
     if !(model.residual_scale > 0.0 && model.residual_scale.is_finite()) {
-        problems.push(Problem::new("model.residual_scale", format!("is {}; give a number above 0", model.residual_scale)));
+        problems.push(Problem::new(
+            "model.residual_scale",
+            format!("is {}; give a number above 0", model.residual_scale),
+        ));
     }
     if model.kind != ModelKind::Hybrid && !model.residual {
         problems.push(Problem::new("model.residual", "is off; that is for model.kind = \"hybrid\""));
@@ -72,8 +87,12 @@ fn check_physics(config: &ExperimentConfig, problems: &mut Vec<Problem>) {
         problems.push(Problem::new("physics", format!("`{law}` has no parameter `{name}`; it has {list}")));
     }
     for stress in law.stress() {
-        if uses_law && descriptor::find(stress.name).is_none() {
-            problems.push(Problem::new("model.prior", format!("`{law}` needs `{}`, which no descriptor gives", stress.name)));
+        let given = stress.name.starts_with("given_") && config.split.given() > 0;
+        if uses_law && !given && descriptor::find(stress.name).is_none() {
+            problems.push(Problem::new(
+                "model.prior",
+                format!("`{law}` needs `{}`, which the split does not give (set split.given)", stress.name),
+            ));
         }
     }
 }

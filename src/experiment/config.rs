@@ -32,6 +32,8 @@ pub struct ExperimentConfig {
     pub inputs: InputsConfig,
     /// How rows are separated. Default `leave_one_cell_out`.
     pub split: SplitConfig,
+    /// Training rows that judge the weights, for early stopping and best weights. Default `none`.
+    pub validation: Validation,
     /// What is trained.
     pub model: ModelConfig,
     /// How it is trained.
@@ -62,6 +64,7 @@ impl Default for ExperimentConfig {
             repeats: 1,
             inputs: InputsConfig::default(),
             split: SplitConfig::default(),
+            validation: Validation::default(),
             model: ModelConfig::default(),
             train: TrainConfig::default(),
             physics: PhysicsConfig::default(),
@@ -83,6 +86,19 @@ pub enum Kind {
     Capacity,
     /// Course of the capacity from the begin of a cell's life that is given.
     Trajectory,
+}
+
+/// Training rows that judge the weights; test rows never do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Validation {
+    /// None: members train all their epochs, and their last weights count.
+    #[default]
+    None,
+    /// One training cell, another one for each member of a fold.
+    Cell,
+    /// The last fifth of each training cell.
+    Tail,
 }
 
 /// What the models may see.
@@ -195,7 +211,7 @@ impl ModelConfig {
 }
 
 /// How physics laws are fitted.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PhysicsConfig {
     /// Parameters that are held at a value instead of fitted, by name.
@@ -203,12 +219,6 @@ pub struct PhysicsConfig {
     /// Parameters that each cell has for itself, by name; an unseen cell gets their mean over the training cells, or
     /// a fit of its own where discharges of it are given.
     pub per_cell: Vec<String>,
-}
-
-impl Default for PhysicsConfig {
-    fn default() -> Self {
-        Self { hold: BTreeMap::new(), per_cell: Vec::new() }
-    }
 }
 
 /// A further model on the same folds.

@@ -61,7 +61,9 @@ pub enum ExperimentError {
         present: String,
     },
     /// Occurs when an input gives the label away.
-    #[error("inputs.descriptors: an input gives the label away{sentences}\nremove it, or set inputs.allow_leak = true")]
+    #[error(
+        "inputs.descriptors: an input gives the label away{sentences}\nremove it, or set inputs.allow_leak = true"
+    )]
     Leak {
         /// One line a finding.
         sentences: String,
@@ -81,7 +83,9 @@ pub enum ExperimentError {
         found: String,
     },
     /// Occurs when a run's data is not what it was trained on.
-    #[error("the data of `{dataset}` has changed since run `{run}`; train anew, or import the old data again")]
+    #[error(
+        "the data of `{dataset}` has changed since run `{run}`; train anew, or import the old data again"
+    )]
     DataChanged {
         /// The run.
         run: PathBuf,
@@ -108,4 +112,7 @@ pub enum ExperimentError {
         /// The run, with its checkpoint.
         run: PathBuf,
     },
+    /// Occurs when somebody asked a comparison to stop (Ctrl-C): it stores nothing, so it begins anew.
+    #[error("interrupted; a comparison stores nothing, run it again")]
+    Stopped,
 }

@@ -16,7 +16,7 @@ use crate::model::{Architecture, linear};
 use crate::physics::fit::{self as law_fit, FitConfig, Series, SharedFit};
 use crate::prepare::{Fold, Frame, Scaler, batch};
 use crate::seed::Seed;
-use crate::train::engine::{self, Engine, EngineKind, MemberStart, MemberState, Population, Rows};
+use crate::train::engine::{self, EngineKind, MemberStart, MemberState, Population, Rows};
 use crate::train::{self, FitPlan, Hyper, Interrupt, MemberPlan, Objective, Observe, StopReason};
 
 /// A model fitted to every fold.
@@ -120,7 +120,8 @@ impl Fitted {
         for (fold, split) in self.folds.iter().zip(&task.folds) {
             for idx in 0..n_members {
                 let name = format!("{}/seed{idx}", fold.name);
-                let (train, validation) = hold_out(config.validation, &task.frame, &split.train, idx as usize);
+                let (train, validation) =
+                    hold_out(config.validation, &task.frame, &split.train, idx as usize);
                 let rows = |part: &[usize]| Arc::new(fold.rows(config, &task.frame, part));
                 plans.push(MemberPlan {
                     seed: seed.child(&name),
@@ -162,9 +163,12 @@ impl Fitted {
         task: &Task,
         backend: Backend,
     ) -> Result<Vec<Vec<Vec<f64>>>, ExperimentError> {
-        let positions: Vec<Vec<usize>> = task.folds.iter().map(|f| [&f.given[..], &f.test].concat()).collect();
+        let positions: Vec<Vec<usize>> =
+            task.folds.iter().map(|f| [&f.given[..], &f.test].concat()).collect();
         let mut predicted = match config.model.kind {
-            ModelKind::Physics => self.each(&positions, |fold, rows| fold.predict_law(config, &task.frame, rows)),
+            ModelKind::Physics => {
+                self.each(&positions, |fold, rows| fold.predict_law(config, &task.frame, rows))
+            }
             ModelKind::Linear => self.each(&positions, |fold, rows| fold.predict_linear(&task.frame, rows)),
             _ => self.predict_networks(config, task, backend, &positions)?,
         };
@@ -206,7 +210,9 @@ impl Fitted {
         let d_output = config.train.loss.d_output();
         let folds = self.folds.iter().zip(outputs.chunks(per_fold));
         let n_members = config.train.members as usize;
-        Ok(folds.map(|(fold, out)| out.chunks(n_members).map(|e| fold.ensemble(e, d_output)).collect()).collect())
+        Ok(folds
+            .map(|(fold, out)| out.chunks(n_members).map(|e| fold.ensemble(e, d_output)).collect())
+            .collect())
     }
 }
 
@@ -319,8 +325,9 @@ fn fit_law(
     let per_cell: BTreeSet<String> = config.physics.per_cell.iter().cloned().collect();
     let settings = FitConfig { held: config.physics.hold.clone(), per_cell, ..FitConfig::default() };
     let failed = |source| ExperimentError::Physics { fold: fold.name.clone(), source };
-    let shared = law_fit::fit_shared(config.model.prior, &by_cell(config, frame, &fold.train, fitted), &settings)
-        .map_err(failed)?;
+    let shared =
+        law_fit::fit_shared(config.model.prior, &by_cell(config, frame, &fold.train, fitted), &settings)
+            .map_err(failed)?;
     let SharedFit { fit, .. } = &shared;
     let mut theta = fit.theta.clone();
     if !fold.given.is_empty() && !settings.per_cell.is_empty() {

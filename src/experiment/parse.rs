@@ -73,7 +73,11 @@ pub fn parse(text: &str, source_name: &str, overrides: &[String]) -> Result<Expe
 ///
 /// # Errors
 /// [`ConfigError::Problems`].
-pub fn with(config: &ExperimentConfig, set: &Table, source_name: &str) -> Result<ExperimentConfig, ConfigError> {
+pub fn with(
+    config: &ExperimentConfig,
+    set: &Table,
+    source_name: &str,
+) -> Result<ExperimentConfig, ConfigError> {
     let mut table = Table::try_from(config).map_err(|e| FileError::parse(source_name, e))?;
     for (key, value) in set {
         insert(&mut table, key, value.clone());
@@ -83,9 +87,9 @@ pub fn with(config: &ExperimentConfig, set: &Table, source_name: &str) -> Result
 
 /// Lays `key=value` over a table; the value is TOML, or else text.
 fn assign(table: &mut Table, assignment: &str) -> Result<(), Problem> {
-    let (key, text) = assignment
-        .split_once('=')
-        .ok_or_else(|| Problem::new(assignment, "no `=`; write --set key=value, as in --set train.epochs=50"))?;
+    let (key, text) = assignment.split_once('=').ok_or_else(|| {
+        Problem::new(assignment, "no `=`; write --set key=value, as in --set train.epochs=50")
+    })?;
     let parsed = format!("value = {text}").parse::<Table>().ok().and_then(|mut t| t.remove("value"));
     insert(table, key.trim(), parsed.unwrap_or_else(|| toml::Value::String(text.trim().into())));
     Ok(())
@@ -110,9 +114,13 @@ fn insert(table: &mut Table, key: &str, value: toml::Value) {
     }
 }
 
-fn resolve(table: &Table, source_name: &str, mut problems: Vec<Problem>) -> Result<ExperimentConfig, ConfigError> {
-    let defaults = serde_json::to_value(ExperimentConfig::default())
-        .map_err(|e| FileError::parse(source_name, e))?;
+fn resolve(
+    table: &Table,
+    source_name: &str,
+    mut problems: Vec<Problem>,
+) -> Result<ExperimentConfig, ConfigError> {
+    let defaults =
+        serde_json::to_value(ExperimentConfig::default()).map_err(|e| FileError::parse(source_name, e))?;
     let given = serde_json::to_value(table).map_err(|e| FileError::parse(source_name, e))?;
     find_problems(&given, &defaults, &defaults, &mut Vec::new(), &mut problems);
     if problems.is_empty() {
@@ -205,9 +213,14 @@ mod tests {
             [train.schedule]\nkind = \"step\"\nevry = 3\n[inputs]\ndescriptors = 3";
         let found = problems(text, &[]);
         let keys: Vec<&str> = found.iter().map(|p| p.key.as_str()).collect();
-        for key in
-            ["sed", "train.learning_rte", "train.epochs", "model.activation", "train.schedule", "inputs.descriptors"]
-        {
+        for key in [
+            "sed",
+            "train.learning_rte",
+            "train.epochs",
+            "model.activation",
+            "train.schedule",
+            "inputs.descriptors",
+        ] {
             assert!(keys.contains(&key), "{key} in {found:?}");
         }
         assert!(found.iter().any(|p| p.text.contains("did you mean `learning_rate`?")), "{found:?}");
@@ -216,7 +229,8 @@ mod tests {
 
     #[test]
     fn an_override_wins_over_the_file_and_is_checked_like_it() {
-        let set = ["train.epochs=7".to_string(), "model.kind=hybrid".to_string(), "model.hidden=[8]".to_string()];
+        let set =
+            ["train.epochs=7".to_string(), "model.kind=hybrid".to_string(), "model.hidden=[8]".to_string()];
         let config = parse("[train]\nepochs = 3", "x.toml", &set).unwrap();
         assert_eq!((config.train.epochs, config.model.kind), (7, ModelKind::Hybrid));
         assert_eq!(config.model.network().hidden, [8]);

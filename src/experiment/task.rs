@@ -44,12 +44,15 @@ impl Task {
     pub fn load(config: &ExperimentConfig, root: &Path) -> Result<Self, ExperimentError> {
         let (cells, data_sha256) = load_cells(config, root)?;
         let stress = stress_names(config);
-        let frame = Frame::new(&cells, &FrameConfig {
-            inputs: &config.inputs.descriptors,
-            stress: &stress,
-            reference: config.reference,
-            given: config.split.given(),
-        })?;
+        let frame = Frame::new(
+            &cells,
+            &FrameConfig {
+                inputs: &config.inputs.descriptors,
+                stress: &stress,
+                reference: config.reference,
+                given: config.split.given(),
+            },
+        )?;
         let folds = config.split.folds(&frame)?;
         let leakage = check_leakage(config, &frame, &folds);
         if !leakage.is_ok() && !config.inputs.allow_leak {
@@ -120,10 +123,8 @@ fn check_leakage(config: &ExperimentConfig, frame: &Frame, folds: &[Fold]) -> Le
     let rows: Vec<leakage::Row> =
         frame.rows.iter().map(|r| leakage::Row { cell_idx: r.cell_idx, cycle: r.cycle }).collect();
     let cells: Vec<CellId> = frame.cells.iter().map(|c| c.id.clone()).collect();
-    let folds: Vec<leakage::Fold> = folds
-        .iter()
-        .map(|f| leakage::Fold { name: &f.name, train: &f.train, test: &f.test })
-        .collect();
+    let folds: Vec<leakage::Fold> =
+        folds.iter().map(|f| leakage::Fold { name: &f.name, train: &f.train, test: &f.test }).collect();
     let in_time = config.split.is_in_time();
     leakage::check(&leakage::Inputs {
         candidates: &candidates,
@@ -143,7 +144,8 @@ fn sentences(report: &LeakageReport) -> String {
 
 fn summarise(config: &ExperimentConfig, cells: &[Cell], frame: &Frame) -> String {
     let set_aside = frame.rows.iter().filter(|r| r.set_aside.is_some()).count();
-    let synthetic = if cells.iter().any(|c| c.facts.synthetic) { " · synthetic cells of a simulator" } else { "" };
+    let synthetic =
+        if cells.iter().any(|c| c.facts.synthetic) { " · synthetic cells of a simulator" } else { "" };
     let raw = cells.iter().any(|c| c.table.is_none() && !pairing::discharges(c).is_empty());
     let what = if raw { "discharges" } else { "rows" };
     let hint = match (set_aside, config.dataset.as_str()) {

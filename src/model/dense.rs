@@ -91,9 +91,9 @@ pub enum Normalisation {
     /// Not at all.
     #[default]
     None,
-    /// Over the units of each row [Ba2016].
+    /// Over the units of each row `[Ba2016]`.
     Layer,
-    /// Over the rows of each batch, and with running statistics (momentum 0.1) in evaluation [Ioffe2015].
+    /// Over the rows of each batch, and with running statistics (momentum 0.1) in evaluation `[Ioffe2015]`.
     Batch,
 }
 

@@ -4,7 +4,7 @@
 //! minimise sum (y - b0 - x b)^2 + ridge n |b|^2
 //! ```
 //!
-//! Inputs and label are scaled before, so one penalty fits all inputs [Hoerl1970]; the intercept is free.
+//! Inputs and label are scaled before, so one penalty fits all inputs `[Hoerl1970]`; the intercept is free.
 
 use nalgebra::{DMatrix, DVector};
 
@@ -13,7 +13,8 @@ use nalgebra::{DMatrix, DVector};
 /// The normal equations are solved by a pseudo-inverse, so inputs that depend on each other share their weight.
 pub fn fit(inputs: &[Vec<f64>], labels: &[f64], ridge: f64) -> Vec<f64> {
     let (n, d) = (inputs.len(), inputs.first().map_or(0, Vec::len));
-    let design = DMatrix::from_fn(n, d + 1, |row, column| if column == 0 { 1.0 } else { inputs[row][column - 1] });
+    let design =
+        DMatrix::from_fn(n, d + 1, |row, column| if column == 0 { 1.0 } else { inputs[row][column - 1] });
     let mut normal = design.transpose() * &design;
     for idx in 1..=d {
         normal[(idx, idx)] += ridge * n as f64;
@@ -44,7 +45,7 @@ mod tests {
         }
     }
 
-    const EXPECTED: [f64; 3] = [0.0, 0.0, 0.0];
+    const EXPECTED: [f64; 3] = [1.316_384_180_790_960_4, 1.163_841_807_909_604_2, -0.357_815_442_561_204_95];
 
     #[test]
     fn copies_of_an_input_share_its_weight() {

@@ -5,6 +5,7 @@
 
 pub mod dense;
 pub mod hybrid;
+pub mod linear;
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;

@@ -17,9 +17,9 @@ use super::{Parameter, Real, StressInput};
 /// Parameters in the order of `theta`.
 pub const PARAMETERS: [Parameter; 4] = [
     Parameter { name: "a", unit: "1", lower: 0.0, upper: 3.0, start: 1.0 },
-    Parameter { name: "b", unit: "1/cycle", lower: -0.1, upper: 0.01, start: -1e-3 },
-    Parameter { name: "c", unit: "1", lower: -1.0, upper: 1.0, start: 0.02 },
-    Parameter { name: "d", unit: "1/cycle", lower: -1.0, upper: 0.1, start: -0.05 },
+    Parameter { name: "b", unit: "1/cycle", lower: -0.1, upper: 0.01, start: -2e-3 },
+    Parameter { name: "c", unit: "1", lower: -1.0, upper: 1.0, start: -1e-3 },
+    Parameter { name: "d", unit: "1/cycle", lower: -1.0, upper: 0.1, start: 0.02 },
 ];
 
 /// Stress in the order of `stress`.

@@ -17,9 +17,13 @@
 
 pub mod bacon_watts;
 pub mod baseline;
+pub mod coulomb_balance;
 pub mod double_exponential;
 pub mod dual;
+pub mod early_rate;
+mod error;
 pub mod exponential;
+pub mod exponential_floor;
 pub mod exponential_plain;
 pub mod fit;
 #[cfg(test)]
@@ -117,6 +121,12 @@ impl StressInput {
     pub const CHARGE_TEMPERATURE: Self = Self { name: "charge_temperature_mean", unit: "degC" };
     /// Swing of the state of charge in the cycle, 0 to 1.
     pub const CYCLE_DEPTH: Self = Self { name: "cycle_depth", unit: "1" };
+    /// Charge that went in just before, over the nominal capacity.
+    pub const CHARGE_THROUGHPUT: Self = Self { name: "charge_throughput_relative", unit: "1" };
+    /// Pause before that charge beyond an ordinary turn-around.
+    pub const REST: Self = Self { name: "history_rest_duration", unit: "h" };
+    /// Fade over the first discharges, which are given.
+    pub const EARLY_FADE: Self = Self { name: "given_fade_rate", unit: "1/(100 cycles)" };
     /// Mean state of charge of the cycle, 0 to 1.
     pub const MEAN_SOC: Self = Self { name: "cycle_soc_mean", unit: "1" };
 }
@@ -141,11 +151,17 @@ pub enum Law {
     BaconWatts,
     /// A straight line.
     Line,
+    /// Exponential decay towards a floor.
+    ExponentialFloor,
+    /// Balance of charge with recovery in rests.
+    CoulombBalance,
+    /// Exponential whose rate follows from the first cycles.
+    EarlyRate,
 }
 
 impl Law {
     /// Every law, in the order of the enum.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 11] = [
         Self::Exponential,
         Self::ExponentialPlain,
         Self::SingleExponential,
@@ -154,6 +170,9 @@ impl Law {
         Self::Xu2018,
         Self::BaconWatts,
         Self::Line,
+        Self::ExponentialFloor,
+        Self::CoulombBalance,
+        Self::EarlyRate,
     ];
 
     /// Returns the name in files and tables.
@@ -167,6 +186,9 @@ impl Law {
             Self::Xu2018 => "xu2018",
             Self::BaconWatts => "bacon_watts",
             Self::Line => "line",
+            Self::ExponentialFloor => "exponential_floor",
+            Self::CoulombBalance => "coulomb_balance",
+            Self::EarlyRate => "early_rate",
         }
     }
 
@@ -181,6 +203,9 @@ impl Law {
             Self::Xu2018 => &xu2018::PARAMETERS,
             Self::BaconWatts => &bacon_watts::PARAMETERS,
             Self::Line => &line::PARAMETERS,
+            Self::ExponentialFloor => &exponential_floor::PARAMETERS,
+            Self::CoulombBalance => &coulomb_balance::PARAMETERS,
+            Self::EarlyRate => &early_rate::PARAMETERS,
         }
     }
 
@@ -195,6 +220,9 @@ impl Law {
             Self::Xu2018 => &xu2018::STRESS,
             Self::BaconWatts => &bacon_watts::STRESS,
             Self::Line => &line::STRESS,
+            Self::ExponentialFloor => &exponential_floor::STRESS,
+            Self::CoulombBalance => &coulomb_balance::STRESS,
+            Self::EarlyRate => &early_rate::STRESS,
         }
     }
 
@@ -212,6 +240,9 @@ impl Law {
             Self::Xu2018 => xu2018::capacity(theta, stress),
             Self::BaconWatts => bacon_watts::capacity(theta, stress),
             Self::Line => line::capacity(theta, stress),
+            Self::ExponentialFloor => exponential_floor::capacity(theta, stress),
+            Self::CoulombBalance => coulomb_balance::capacity(theta, stress),
+            Self::EarlyRate => early_rate::capacity(theta, stress),
         }
     }
 
@@ -258,6 +289,9 @@ mod tests {
             StressInput::CHARGE_DURATION => 10_800.0,
             StressInput::CHARGE_TEMPERATURE => 25.0,
             StressInput::CYCLE_DEPTH => 0.9,
+            StressInput::CHARGE_THROUGHPUT => 1.0 - n / 1000.0,
+            StressInput::REST => 0.0,
+            StressInput::EARLY_FADE => 0.2,
             _ => 0.5,
         };
         for law in Law::ALL {

@@ -132,10 +132,16 @@ fn leave_out(frame: &Frame, unseen: &[usize], given: usize) -> Fold {
     let rows: Vec<Vec<usize>> = unseen.iter().map(|&cell| frame.rows_of(cell)).collect();
     Fold {
         name,
-        train: usable_rows(frame, &seen),
+        train: beyond_given(frame, usable_rows(frame, &seen), given),
         given: rows.iter().flat_map(|r| &r[..given.min(r.len())]).copied().collect(),
         test: rows.iter().flat_map(|r| &r[given.min(r.len())..]).copied().collect(),
     }
+}
+
+/// Keeps the rows after the given ones: a model that continues a begin learns from continuations.
+fn beyond_given(frame: &Frame, rows: Vec<usize>, given: usize) -> Vec<usize> {
+    let position = |row: usize| row - frame.rows_of(frame.rows[row].cell_idx)[0];
+    rows.into_iter().filter(|&row| given == 0 || position(row) >= given).collect()
 }
 
 fn cut_in_time(frame: &Frame, cell: usize, fraction: f64, others: bool) -> Fold {

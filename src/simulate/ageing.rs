@@ -1,31 +1,21 @@
 //! How a simulated cell ages: lost lithium, lost material, grown resistance and a short circuit, from the cycles done.
 //!
-//! Cells with a liquid electrolyte follow Xu et al. 2018 (xu2018) for cycles that are all alike, so without rainflow
-//! counting, and some a knee. Solid-state cells lose contact with the square root of cycles plus a linear part, their
-//! interface grows resistive with the square root (krauskopf2019 for why pressure helps), and in some a dendrite grows
-//! through the garnet (cheng2017). What is not from xu2018 is plausible, not fitted to any cell.
+//! Cells with a liquid electrolyte follow `[Xu2018]` (`physics::xu2018`, its published constants) for cycles that are
+//! all alike, so without rainflow counting, and some a knee. Solid-state cells lose contact with the square root of
+//! cycles plus a linear part, their interface grows resistive with the square root (`[Krauskopf2019]` for why pressure
+//! helps), and in some a dendrite grows through the garnet (`[Cheng2017]`). What is not from `[Xu2018]` is plausible, not
+//! fitted to any cell.
 
 use super::open_circuit::Loss;
+use crate::physics::xu2018;
 use crate::units::{GAS_CONSTANT, kelvin};
 
-/// Parameters of xu2018 for a lithium manganese oxide cell, as public re-implementations of it state them.
-mod xu {
-    pub(super) const A_SEI: f64 = 5.75e-2;
-    pub(super) const B_SEI: f64 = 121.0;
-    pub(super) const K_D: [f64; 3] = [1.40e5, -5.01e-1, -1.23e5];
-    pub(super) const K_S: f64 = 1.04;
-    pub(super) const S_REF: f64 = 0.5;
-    pub(super) const K_T: f64 = 6.93e-2;
-    /// Reference temperature [K]; the ratio to it is one of absolute temperatures.
-    pub(super) const T_REF: f64 = 298.15;
-    /// Calendar ageing [1/s].
-    pub(super) const K_TIME: f64 = 4.14e-10;
-}
-
-/// Growth of the rate of ageing with the C-rate [h]: xu2018 has no such term, this one is the simulator's.
+/// Growth of the rate of ageing with the C-rate [h]: `[Xu2018]` has no such term, this one is the simulator's.
 const C_RATE_STRESS: f64 = 0.25;
 /// Activation energy of the ageing of a solid-state cell [J/mol]; the simulator's.
 const SOLID_ACTIVATION: f64 = 30e3;
+/// Temperature at which a solid-state cell ages at its plain rate [K], 25 degrees Celsius; the simulator's.
+const SOLID_REFERENCE_KELVIN: f64 = 298.15;
 /// Stack pressure at which a solid-state cell ages at its plain rate [megapascal]; the simulator's.
 const SOLID_PRESSURE: f64 = 5.0;
 /// Loss of a solid-state cell per square root of a cycle and per cycle [1]; the simulator's.
@@ -56,19 +46,17 @@ impl Stress {
         3600.0 * (1.0 + self.depth / self.charge_c_rate + self.depth / self.discharge_c_rate)
     }
 
-    /// Returns `f_d` of xu2018 for one cycle [1], times the C-rate factor.
+    /// Returns `f_d` of `[Xu2018]` for one cycle [1], times the C-rate factor.
     pub(super) fn degradation(&self) -> f64 {
-        let [k1, k2, k3] = xu::K_D;
-        let depth = 1.0 / (k1 * self.depth.powf(k2) + k3);
-        let soc = (xu::K_S * (1.0 - self.depth / 2.0 - xu::S_REF)).exp();
-        let t = kelvin(self.temperature_celsius);
-        let temperature = (xu::K_T * (t - xu::T_REF) * (xu::T_REF / t)).exp();
-        (depth * self.rate_factor() + xu::K_TIME * self.cycle_second()) * soc * temperature
+        let (theta, soc) = (xu2018::published(), 1.0 - self.depth / 2.0);
+        let wear = xu2018::cycle_damage(&theta, self.depth, soc, self.temperature_celsius);
+        let time = xu2018::calendar_damage(&theta, self.cycle_second(), soc, self.temperature_celsius);
+        wear * self.rate_factor() + time
     }
 
     /// Returns how many cycles at 25 degrees Celsius, 100 % depth and 1 C a cycle counts for in a solid-state cell [1].
     fn solid_cycles(&self) -> f64 {
-        let inverse = 1.0 / xu::T_REF - 1.0 / kelvin(self.temperature_celsius);
+        let inverse = 1.0 / SOLID_REFERENCE_KELVIN - 1.0 / kelvin(self.temperature_celsius);
         let pressure = self.pressure_megapascal.map_or(1.0, |p| (SOLID_PRESSURE / p).sqrt());
         (SOLID_ACTIVATION / GAS_CONSTANT * inverse).exp() * self.depth * pressure * self.rate_factor()
     }
@@ -78,9 +66,9 @@ impl Stress {
     }
 }
 
-/// Returns the lost share of capacity [1] after the accumulated degradation `f_d` [1] (xu2018).
+/// Returns the lost share of capacity [1] after the accumulated degradation `f_d` [1] (`[Xu2018]`).
 pub(super) fn xu_loss(f_d: f64) -> f64 {
-    1.0 - xu::A_SEI * (-xu::B_SEI * f_d).exp() - (1.0 - xu::A_SEI) * (-f_d).exp()
+    1.0 - xu2018::remaining(&xu2018::published(), f_d)
 }
 
 /// Accelerated loss after an onset: `severity (n / onset - 1)^2`.
@@ -103,7 +91,7 @@ pub(super) struct Dendrite {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Course {
     pub(super) solid: bool,
-    /// Degradation a cycle, of xu2018 or in solid-state cycles, with the cell's own rate in it.
+    /// Degradation a cycle, of `[Xu2018]` or in solid-state cycles, with the cell's own rate in it.
     pub(super) per_cycle: f64,
     pub(super) knee: Option<Knee>,
     pub(super) dendrite: Option<Dendrite>,

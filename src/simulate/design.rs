@@ -1,6 +1,6 @@
 //! The three cell designs: electrodes, limits, resistances, and the conditions under which they are cycled.
 //!
-//! Open-circuit potentials and the stoichiometries of chen2020 are published; resistances, heat and spread are those
+//! Open-circuit potentials and the stoichiometries of `[Chen2020]` are published; resistances, heat and spread are those
 //! of a plausible cell of that size, not of a measured one.
 
 use super::ageing::Stress;
@@ -28,7 +28,7 @@ pub(super) struct Design {
     pub(super) depression: f64,
     /// Heat capacity [J/K] and time constant of cooling [s].
     pub(super) thermal: (f64, f64),
-    /// How many times faster than its law the kind ages [1]: xu2018 is for a cell of several thousand cycles.
+    /// How many times faster than its law the kind ages [1]: `[Xu2018]` is for a cell of several thousand cycles.
     pub(super) acceleration: f64,
     pub(super) conditions: Conditions,
 }
@@ -44,7 +44,7 @@ pub(super) struct Conditions {
     pub(super) pressures_megapascal: &'static [f64],
 }
 
-/// 18650 of graphite and NMC; stoichiometries of chen2020, its table of the full cell.
+/// 18650 of graphite and NMC; stoichiometries of `[Chen2020]`, its table of the full cell.
 const NMC: Design = Design {
     name: "NMC",
     solid: false,
@@ -66,7 +66,7 @@ const NMC: Design = Design {
     },
 };
 
-/// Cylinder of graphite and LFP, 1.1 Ah; anode window of schimpe2018, cathode window chosen for 2.5-3.6 V.
+/// Cylinder of graphite and LFP, 1.1 Ah; anode window of `[Schimpe2018]`, cathode window chosen for 2.5-3.6 V.
 const LFP: Design = Design {
     name: "LFP",
     solid: false,
@@ -88,7 +88,7 @@ const LFP: Design = Design {
     },
 };
 
-/// Laboratory pouch of lithium metal, garnet and NMC; the ohmic part conducts like a garnet (murugan2007).
+/// Laboratory pouch of lithium metal, garnet and NMC; the ohmic part conducts like a garnet (`[Murugan2007]`).
 const LITHIUM_GARNET_NMC: Design = Design {
     name: "SSB",
     solid: true,
@@ -97,7 +97,7 @@ const LITHIUM_GARNET_NMC: Design = Design {
     electrodes: (Electrode::LithiumMetal, Electrode::NmcMohtat2020),
     window: Window { negative: (0.0, 1.0), positive: (0.9975, 0.095) },
     resistance_ohm: [0.6, 0.9, 0.6],
-    // 0.34 eV for Li7La3Zr2O12 (murugan2007), 96.485 kJ/mol per eV; the others are the simulator's.
+    // 0.34 eV for Li7La3Zr2O12 (`[Murugan2007]`), 96.485 kJ/mol per eV; the others are the simulator's.
     activation: [32.8e3, 45e3, 30e3],
     tau_second: [0.002, 400.0],
     depression: 0.75,

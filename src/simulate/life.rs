@@ -23,7 +23,7 @@ const SPREAD: (f64, f64, f64) = (0.012, 0.05, 0.12);
 const CHAMBER_CELSIUS: f64 = 0.3;
 /// Share of a charge that a side reaction does not eat [1]; the simulator's.
 const EFFICIENCY: f64 = 0.9997;
-/// SoH that counts as the end of life, as in severson2019.
+/// SoH that counts as the end of life, as in `[Severson2019]`.
 const EOL_SOH: f64 = 0.8;
 /// Begin of the first test: 2020-01-01T00:00:00Z.
 const BEGIN_SECOND: f64 = 1_577_836_800.0;

@@ -7,15 +7,15 @@
 /// Potential of an electrode against lithium, a published fit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Electrode {
-    /// Graphite with some silicon oxide, LG M50 (chen2020).
+    /// Graphite with some silicon oxide, LG M50 (`[Chen2020]`).
     GraphiteChen2020,
-    /// NMC 811, LG M50 (chen2020).
+    /// NMC 811, LG M50 (`[Chen2020]`).
     NmcChen2020,
-    /// Graphite, A123 26650 (safari2011).
+    /// Graphite, A123 26650 (`[Safari2011]`).
     GraphiteSafari2011,
-    /// Lithium iron phosphate, A123 26650 (safari2011).
+    /// Lithium iron phosphate, A123 26650 (`[Safari2011]`).
     LfpSafari2011,
-    /// NMC, as a function of the effective stoichiometry (mohtat2020).
+    /// NMC, as a function of the effective stoichiometry (`[Mohtat2020]`).
     NmcMohtat2020,
     /// Lithium metal: the reference, 0 V by definition.
     LithiumMetal,
@@ -113,7 +113,7 @@ impl Balance {
     }
 }
 
-/// Chen et al. 2020 (chen2020).
+/// Chen et al. 2020 (`[Chen2020]`).
 fn graphite_chen2020(x: f64) -> f64 {
     1.9793 * (-39.3631 * x).exp() + 0.2482
         - 0.0909 * (29.8538 * (x - 0.1234)).tanh()
@@ -121,7 +121,7 @@ fn graphite_chen2020(x: f64) -> f64 {
         - 0.0205 * (30.4444 * (x - 0.6103)).tanh()
 }
 
-/// Chen et al. 2020 (chen2020).
+/// Chen et al. 2020 (`[Chen2020]`).
 fn nmc_chen2020(y: f64) -> f64 {
     -0.8090 * y + 4.4875
         - 0.0428 * (18.5138 * (y - 0.5542)).tanh()
@@ -129,7 +129,7 @@ fn nmc_chen2020(y: f64) -> f64 {
         + 17.5842 * (15.9308 * (y - 0.3120)).tanh()
 }
 
-/// Safari and Delacourt 2011 (safari2011).
+/// Safari and Delacourt 2011 (`[Safari2011]`).
 fn graphite_safari2011(x: f64) -> f64 {
     0.6379 + 0.5416 * (-305.5309 * x).exp() + 0.044 * (-(x - 0.1958) / 0.1088).tanh()
         - 0.1978 * ((x - 1.0571) / 0.0854).tanh()
@@ -137,14 +137,14 @@ fn graphite_safari2011(x: f64) -> f64 {
         - 0.0175 * ((x - 0.5692) / 0.0875).tanh()
 }
 
-/// Safari and Delacourt 2011 (safari2011).
+/// Safari and Delacourt 2011 (`[Safari2011]`).
 fn lfp_safari2011(y: f64) -> f64 {
     let z = (1.0 - y).max(0.0);
     3.4323 - 0.8428 * (-80.2493 * z.powf(1.3198)).exp() - 3.2474e-6 * (20.2645 * z.powf(3.8003)).exp()
         + 3.2482e-6 * (20.2646 * z.powf(3.7995)).exp()
 }
 
-/// Mohtat et al. 2020 (mohtat2020).
+/// Mohtat et al. 2020 (`[Mohtat2020]`).
 fn nmc_mohtat2020(y: f64) -> f64 {
     let polynomial = 4.3452 + y * (-1.6518 + y * (1.6225 + y * (-2.0843 + y * (3.5146 - y * 2.2166))));
     polynomial - 0.5623e-4 * (109.451 * y - 100.006).exp()
@@ -159,7 +159,7 @@ mod tests {
 
     #[test]
     fn potentials_are_those_of_an_independent_evaluation() {
-        // numpy; chen2020 and mohtat2020 by the functions of PyBaMM 26.10, safari2011 typed anew for numpy.
+        // numpy; `[Chen2020]` and `[Mohtat2020]` by the functions of PyBaMM 26.10, `[Safari2011]` typed anew for numpy.
         let at = [0.05, 0.2, 0.5, 0.8, 0.95];
         let golden = [
             (
@@ -217,7 +217,7 @@ mod tests {
 
     #[test]
     fn lost_lithium_slides_the_electrodes_as_an_independent_root_finder_says() {
-        // scipy.optimize.brentq on the same balance, 1 Ah, chen2020 electrodes, 2.5 V and 4.2 V.
+        // scipy.optimize.brentq on the same balance, 1 Ah, `[Chen2020]` electrodes, 2.5 V and 4.2 V.
         let pair = (Electrode::GraphiteChen2020, Electrode::NmcChen2020);
         let window = Window { negative: (0.0279, 0.9014), positive: (0.9084, 0.2661) };
         let fresh = Balance::fresh(pair, &window, 1.0);

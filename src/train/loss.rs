@@ -33,13 +33,13 @@ pub enum Loss {
     Mse,
     /// `|e|`.
     Mae,
-    /// `e^2 / 2` where `|e| <= delta`, else `delta (|e| - delta / 2)` [Huber1964].
+    /// `e^2 / 2` where `|e| <= delta`, else `delta (|e| - delta / 2)` `[Huber1964]`.
     Huber {
         /// Where the square becomes a line, in scaled label units, above 0.
         delta: f32,
     },
     /// `(s + e^2 exp(-s)) / 2`, the negative log likelihood of a normal distribution without its constant, where the
-    /// log variance `s` is the second output, held within [`LOG_VARIANCE`] [Nix1994].
+    /// log variance `s` is the second output, held within [`LOG_VARIANCE`] `[Nix1994]`.
     GaussianNll,
 }
 
@@ -81,6 +81,7 @@ fn gaussian_nll(error: f32, log_variance: f32) -> (f32, f32, f32) {
 }
 
 #[cfg(test)]
+#[expect(clippy::float_cmp, reason = "zero is exact")]
 mod tests {
     use super::*;
 

@@ -65,6 +65,21 @@ impl Observe for () {
     }
 }
 
+/// A borrowed observer hears as the observer itself.
+impl<T: Observe + ?Sized> Observe for &mut T {
+    fn begin(&mut self, epoch: u32) -> Result<(), FileError> {
+        (**self).begin(epoch)
+    }
+
+    fn epoch_finished(&mut self, report: &EpochReport<'_>) -> Result<(), FileError> {
+        (**self).epoch_finished(report)
+    }
+
+    fn persist(&mut self) -> Result<(), FileError> {
+        (**self).persist()
+    }
+}
+
 /// Each hears everything, one after the other.
 impl<A: Observe, B: Observe> Observe for (A, B) {
     fn begin(&mut self, epoch: u32) -> Result<(), FileError> {

@@ -1,7 +1,7 @@
 //! One input alone against the label: line, parabola and monotone curve, judged on cells they never saw.
 //!
 //! Least squares on the standardised input; the monotone curve is isotonic regression by pooling adjacent violators,
-//! linear between its steps and constant outside [Barlow1972].
+//! linear between its steps and constant outside `[Barlow1972]`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

@@ -1,3 +1,5 @@
+//! Tests of the MATLAB 5 reader: what scipy reads, and that no damaged file panics.
+
 use std::io::Write;
 use std::path::PathBuf;
 

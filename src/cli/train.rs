@@ -1,0 +1,112 @@
+//! `fadecast train`: runs an experiment, or goes on with a run.
+
+use std::path::PathBuf;
+
+use super::experiment::{INTERRUPT, Overrides, Progress, catch_interrupt, read, stamp};
+use super::{Globals, print};
+use crate::device::Backend;
+use crate::experiment::folder::RunFolder;
+use crate::experiment::run::{self, RunContext};
+use crate::experiment::task::Task;
+use crate::experiment::{ExperimentConfig, Outcome};
+use crate::report::table;
+
+/// Trains the model of an experiment and reports it beside its baselines.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Experiment file; without one, the quickstart on the embedded fleet.
+    experiment: Option<PathBuf>,
+    /// Backend of the networks: flex, ndarray or wgpu (see `fadecast devices`).
+    #[arg(long, default_value = "flex")]
+    backend: Backend,
+    #[command(flatten)]
+    overrides: Overrides,
+    /// Goes on with a run that was killed or interrupted (its folder, or `models/NAME/latest`).
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["experiment", "set", "seed", "backend"])]
+    resume: Option<PathBuf>,
+}
+
+/// Runs the verb.
+///
+/// # Errors
+/// Whatever the experiment or the run says.
+pub fn run(args: &Args, globals: &Globals) -> anyhow::Result<()> {
+    catch_interrupt()?;
+    let outcome = match &args.resume {
+        Some(run) => resume(run, globals)?,
+        None => start(args, globals)?,
+    };
+    if globals.json {
+        return print(&serde_json::to_string(&outcome)?);
+    }
+    let run = outcome.run.display();
+    let seconds = outcome.seconds;
+    print(&format!(
+        "{}run     {run}    (resume, evaluate: use this path or `latest`)\ntime    {seconds:.1} s\n",
+        table::run(&outcome)
+    ))
+}
+
+fn start(args: &Args, globals: &Globals) -> anyhow::Result<Outcome> {
+    let (name, config) = read(args.experiment.as_deref(), &args.overrides)?;
+    crate::device::device(args.backend)?;
+    let task = Task::load(&config, &globals.root)?;
+    globals.say(&heading(&name, &config, &task, args.backend));
+    let (short, long) = stamp();
+    let mut progress = Progress::new("train", config.train.epochs, globals.quiet);
+    Ok(run::start(
+        &name,
+        &config,
+        &task,
+        RunContext {
+            root: &globals.root,
+            stamp: (&short, &long),
+            backend: args.backend,
+            interrupt: &INTERRUPT,
+            observe: &mut progress,
+        },
+    )?)
+}
+
+fn resume(run: &std::path::Path, globals: &Globals) -> anyhow::Result<Outcome> {
+    let (folder, state) = RunFolder::open(&globals.root, run)?;
+    let config = folder.config()?;
+    let task = Task::load(&config, &globals.root)?;
+    let backend = state.backend;
+    globals.say(&heading(&state.experiment, &config, &task, backend));
+    let created = state.created.clone();
+    let mut progress = Progress::new("resume", config.train.epochs, globals.quiet);
+    Ok(run::resume(
+        &folder,
+        state,
+        &config,
+        &task,
+        RunContext {
+            root: &globals.root,
+            stamp: ("", &created),
+            backend,
+            interrupt: &INTERRUPT,
+            observe: &mut progress,
+        },
+    )?)
+}
+
+fn heading(name: &str, config: &ExperimentConfig, task: &Task, backend: Backend) -> String {
+    let members = config.repeats * config.train.members;
+    let folds = task.folds.len();
+    let kind = crate::experiment::compare::kind_name(config.model.kind);
+    let widths: Vec<String> = config.model.network().hidden.iter().map(ToString::to_string).collect();
+    let widths = widths.join("-");
+    let model = match kind {
+        "hybrid" => format!("hybrid ({} prior, {widths})", config.model.prior),
+        "physics" => format!("physics ({})", config.model.prior),
+        "dense" => format!("dense ({widths})"),
+        other => other.to_owned(),
+    };
+    let networks = if matches!(kind, "dense" | "hybrid") {
+        format!(" · {folds} folds x {members} seeds = {} members · {backend}", folds as u32 * members)
+    } else {
+        format!(" · {folds} folds")
+    };
+    format!("{name} · {model}{networks}\ndata    {}\nleak    {}", task.summary, task.leakage)
+}

@@ -1,0 +1,18 @@
+//! Experiments: a TOML file in, a run folder with compared and reproducible figures out.
+
+pub mod artifact;
+pub mod check;
+pub mod compare;
+pub mod config;
+pub mod error;
+pub mod fitted;
+pub mod folder;
+pub mod parse;
+pub mod run;
+pub mod score;
+pub mod task;
+
+pub use compare::Comparison;
+pub use config::ExperimentConfig;
+pub use error::ExperimentError;
+pub use run::Outcome;

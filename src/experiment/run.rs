@@ -1,0 +1,287 @@
+//! Runs: an experiment trained, scored and stored in a folder of its own, resumable until it is complete.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::artifact;
+use super::config::{ExperimentConfig, Kind, ModelKind};
+use super::error::ExperimentError;
+use super::fitted::{FitContext, Fitted, architecture};
+use super::folder::{RunFolder, RunState, resolved_toml};
+use super::score::{self, Metrics};
+use super::task::Task;
+use crate::dataset::table;
+use crate::device::Backend;
+use crate::file;
+use crate::train::{History, Interrupt, Observe, StopReason};
+
+/// The object of `--json`: what was asked, what came out, and what stands beside it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// Name of the experiment.
+    pub task: String,
+    /// Kind of the question.
+    pub kind: Kind,
+    /// Kind of the model.
+    pub model: ModelKind,
+    /// Unit of the label and of its errors.
+    pub unit: String,
+    /// Metrics of the model on rows it never saw.
+    pub metrics: Metrics,
+    /// Metrics of the baselines on the same rows.
+    pub baselines: BTreeMap<String, Metrics>,
+    /// Published or measured figures that the experiment names.
+    pub references: BTreeMap<String, f64>,
+    /// Whether an input that gives the label away was allowed.
+    pub leak_allowed: bool,
+    /// What the leakage check says.
+    pub leakage: String,
+    /// Whether the configuration was chosen on the reported figure.
+    pub tuned_on_test: bool,
+    /// Whether a simulator made the cells.
+    pub synthetic: bool,
+    /// Why the networks stopped, and how many each.
+    pub stops: BTreeMap<String, usize>,
+    /// One line about the data.
+    pub data: String,
+    /// Remarks of the experiment.
+    pub notes: Vec<String>,
+    /// Wall time of fit and scores [s], of this process.
+    pub seconds: f64,
+    /// Folder of the run, relative to the working directory.
+    pub run: PathBuf,
+}
+
+/// How a run is carried out.
+pub struct RunContext<'a> {
+    /// Working directory with `datasets/` and `models/`.
+    pub root: &'a Path,
+    /// Time of the begin, for names: `<yyyymmdd-hhmmss>` and RFC 3339.
+    pub stamp: (&'a str, &'a str),
+    /// Backend of the networks.
+    pub backend: Backend,
+    /// Flag that asks for a pause.
+    pub interrupt: &'a Interrupt,
+    /// Receives each epoch, beside the run's own history.
+    pub observe: &'a mut dyn Observe,
+}
+
+/// Runs an experiment called `name` in a new folder.
+///
+/// # Errors
+/// Every [`ExperimentError`]; [`ExperimentError::Interrupted`] after a pause, with the folder to resume.
+pub fn start(
+    name: &str,
+    config: &ExperimentConfig,
+    task: &Task,
+    context: RunContext,
+) -> Result<Outcome, ExperimentError> {
+    let state = RunState {
+        experiment: name.into(),
+        fadecast: env!("CARGO_PKG_VERSION").into(),
+        config_sha256: file::sha256_bytes(resolved_toml(config)?.as_bytes()),
+        data_sha256: task.data_sha256.clone(),
+        backend: context.backend,
+        created: context.stamp.1.into(),
+        complete: false,
+        weights_sha256: None,
+    };
+    let folder = RunFolder::create(context.root, context.stamp.0, config, &state)?;
+    carry_out(&folder, state, config, task, context)
+}
+
+/// Goes on with a run that was killed or interrupted; its backend and experiment are those of its begin.
+///
+/// # Errors
+/// As [`start`], and [`ExperimentError::DataChanged`].
+pub fn resume(
+    folder: &RunFolder,
+    state: RunState,
+    config: &ExperimentConfig,
+    task: &Task,
+    context: RunContext,
+) -> Result<Outcome, ExperimentError> {
+    check_data(folder, &state, config, task)?;
+    if state.complete {
+        return Ok(file::read_json(&folder.file("metrics.json"))?);
+    }
+    carry_out(folder, state, config, task, context)
+}
+
+/// Loads a completed run and scores it anew on its data.
+///
+/// # Errors
+/// [`ExperimentError::Unfinished`], [`ExperimentError::DataChanged`] or [`ExperimentError::Damaged`].
+pub fn evaluate(
+    folder: &RunFolder,
+    state: &RunState,
+    config: &ExperimentConfig,
+    task: &Task,
+) -> Result<Outcome, ExperimentError> {
+    check_data(folder, state, config, task)?;
+    if !state.complete {
+        return Err(ExperimentError::Unfinished { run: folder.path().into() });
+    }
+    let shapes = architecture(config, task.frame.inputs.len());
+    let has_networks = matches!(config.model.kind, ModelKind::Dense | ModelKind::Hybrid);
+    let n_members = if has_networks { (config.repeats * config.train.members) as usize } else { 0 };
+    let fitted = artifact::load(&shapes, folder.path(), n_members, state.weights_sha256.as_deref())?;
+    let predicted = fitted.predict(config, task, state.backend)?;
+    let stored: Outcome = file::read_json(&folder.file("metrics.json"))?;
+    Ok(Outcome { metrics: score::score(task, &predicted), ..stored })
+}
+
+fn carry_out(
+    folder: &RunFolder,
+    mut state: RunState,
+    config: &ExperimentConfig,
+    task: &Task,
+    context: RunContext,
+) -> Result<Outcome, ExperimentError> {
+    let begin = std::time::Instant::now();
+    let checkpoint = folder.file("checkpoint.safetensors");
+    let mut observe = (History::new(folder.file("history.jsonl")), context.observe);
+    let fitted = Fitted::fit(
+        config,
+        task,
+        FitContext {
+            backend: context.backend,
+            checkpoint: Some(&checkpoint),
+            interrupt: context.interrupt,
+            observe: &mut observe,
+        },
+    )?;
+    if fitted.folds.iter().flat_map(|f| &f.stops).any(|s| s.is_pause()) {
+        return Err(ExperimentError::Interrupted { run: folder.path().into() });
+    }
+    let predicted = fitted.predict(config, task, context.backend)?;
+    let shapes = architecture(config, task.frame.inputs.len());
+    state.weights_sha256 = artifact::save(&fitted, &shapes, folder.path())?;
+    let run = folder.path().strip_prefix(context.root).unwrap_or(folder.path());
+    let mut outcome = outcome(&state.experiment, config, task, &fitted, &predicted);
+    outcome.run = run.into();
+    outcome.seconds = begin.elapsed().as_secs_f64();
+    write_predictions(folder, task, &predicted)?;
+    file::write_json(&folder.file("metrics.json"), &outcome)?;
+    file::write_atomic(&folder.file("model_card.md"), model_card(&outcome, &state, config).as_bytes())?;
+    state.complete = true;
+    folder.write_state(&state)?;
+    Ok(outcome)
+}
+
+/// Returns everything that is reported of a model, but for its folder and time.
+pub fn outcome(
+    name: &str,
+    config: &ExperimentConfig,
+    task: &Task,
+    fitted: &Fitted,
+    predicted: &[Vec<Vec<f64>>],
+) -> Outcome {
+    let mut stops = BTreeMap::new();
+    for stop in fitted.folds.iter().flat_map(|f| &f.stops) {
+        *stops.entry(stop_name(*stop).to_owned()).or_default() += 1;
+    }
+    Outcome {
+        task: name.into(),
+        kind: config.kind,
+        model: config.model.kind,
+        unit: "Ah".into(),
+        metrics: score::score(task, predicted),
+        baselines: score::baselines(config, task),
+        references: config.references.clone(),
+        leak_allowed: config.inputs.allow_leak && !task.leakage.is_ok(),
+        leakage: task.leakage.to_string(),
+        tuned_on_test: config.tuned_on_test,
+        synthetic: task.frame.cells.iter().any(|c| c.synthetic),
+        stops,
+        data: task.summary.clone(),
+        notes: config.notes.clone(),
+        seconds: 0.0,
+        run: PathBuf::new(),
+    }
+}
+
+fn stop_name(stop: StopReason) -> &'static str {
+    match stop {
+        StopReason::MaxEpochs => "max_epochs",
+        StopReason::EarlyStop { .. } => "early_stop",
+        StopReason::Interrupted => "interrupted",
+        StopReason::Diverged { .. } => "diverged",
+        StopReason::Timeout => "timeout",
+    }
+}
+
+fn check_data(
+    folder: &RunFolder,
+    state: &RunState,
+    config: &ExperimentConfig,
+    task: &Task,
+) -> Result<(), ExperimentError> {
+    if state.data_sha256 == task.data_sha256 {
+        return Ok(());
+    }
+    Err(ExperimentError::DataChanged { run: folder.path().into(), dataset: config.dataset.clone() })
+}
+
+fn write_predictions(
+    folder: &RunFolder,
+    task: &Task,
+    predicted: &[Vec<Vec<f64>>],
+) -> Result<(), ExperimentError> {
+    let (mut fold_names, mut cells, mut cycles) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut y_true, mut y_pred, mut scored) = (Vec::new(), Vec::new(), Vec::new());
+    for (fold, repetitions) in task.folds.iter().zip(predicted) {
+        for (idx, &row) in fold.test.iter().enumerate() {
+            let at = &task.frame.rows[row];
+            let cell = &task.frame.cells[at.cell_idx];
+            let sum: f64 = repetitions.iter().map(|soh| soh[fold.given.len() + idx]).sum();
+            fold_names.push(fold.name.clone());
+            cells.push(cell.id.to_string());
+            cycles.push(at.cycle);
+            y_true.push(at.capacity_ah);
+            y_pred.push(cell.reference_ah * sum / repetitions.len() as f64);
+            scored.push(u32::from(task.frame.is_usable(row)));
+        }
+    }
+    let columns = vec![
+        table::texts("fold", &fold_names),
+        table::texts("cell", &cells),
+        table::counts("cycle_count", cycles),
+        table::numbers("discharging_capacity_ah", y_true),
+        table::numbers("predicted_discharging_capacity_ah", y_pred),
+        table::counts("scored", scored),
+    ];
+    Ok(table::write_columns(&folder.file("predictions.parquet"), columns)?)
+}
+
+fn model_card(outcome: &Outcome, state: &RunState, config: &ExperimentConfig) -> String {
+    let metric = |(name, m): (&String, &score::Metric)| {
+        let folds: Vec<String> = m.folds.iter().map(|(f, v)| format!("{f} {v:.4}")).collect();
+        format!("| {name} | {:.4} | {} |\n", m.mean, folds.join(", "))
+    };
+    let metrics: String = outcome.metrics.iter().map(metric).collect();
+    let rmse = |(name, m): (&String, &Metrics)| Some(format!("| {name} | {:.4} |\n", m.get("rmse")?.mean));
+    let baselines: String = outcome.baselines.iter().filter_map(rmse).collect();
+    let synthetic =
+        if outcome.synthetic { "\nThe cells are synthetic: a simulator made them.\n" } else { "" };
+    let leak = if outcome.leak_allowed { "\nAn input gives the label away and was allowed.\n" } else { "" };
+    let notes: String = outcome.notes.iter().map(|n| format!("- {n}\n")).collect();
+    format!(
+        "# {} · {:?}\n\nData: {}; dataset `{}`, SHA-256 {}.\nInputs: {}.\nLeakage check: {}\n{synthetic}{leak}\n\
+         | metric | mean | folds |\n|---|---|---|\n{metrics}\n| baseline | rmse [{}] |\n|---|---|\n{baselines}\n{notes}\n\
+         Made by fadecast {} on {}, backend {}.\n",
+        outcome.task,
+        outcome.model,
+        outcome.data,
+        config.dataset,
+        state.data_sha256,
+        config.inputs.descriptors.join(", "),
+        outcome.leakage,
+        outcome.unit,
+        state.fadecast,
+        state.created,
+        state.backend,
+    )
+}
