@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 use super::config::{ExperimentConfig, ModelKind, Validation};
 use super::error::ExperimentError;
 use super::task::Task;
-use crate::cell::CellId;
 use crate::device::Backend;
 use crate::model::hybrid::{PriorConfig, PriorStart};
 use crate::model::{Architecture, linear};
@@ -413,9 +412,4 @@ fn hold_out(
 /// Keeps of a member what predictions need.
 fn weights_only(state: &MemberState) -> MemberState {
     MemberState { memory: Vec::new(), steps: 0, ..state.clone() }
-}
-
-/// Returns the name of a fold's cell, where the fold is one cell.
-pub fn cell_of(fold: &Fold, frame: &Frame) -> Option<CellId> {
-    frame.cells.iter().find(|c| c.id.as_str() == fold.name).map(|c| c.id.clone())
 }

@@ -148,7 +148,7 @@ fn find_problems(
     let (Some(given), Some(known)) = (given.as_object(), level.as_object()) else { return };
     for (key, value) in given {
         path.push(key.clone());
-        let is_choice = |v: &Value| path.len() > 1 && v.get("kind").is_some() || path == &["split"];
+        let is_choice = |v: &Value| path != &["model"] && v.get("kind").is_some();
         match known.get(key) {
             None if path[0] == "tuner" => {}
             None => problems.push(unknown_key(path, known.keys())),
