@@ -1,15 +1,22 @@
 //! The command line: one file a verb; parse, call the library, print.
+//!
+//! Results go to stdout, progress and errors to stderr. Nothing is coloured.
 
-mod compare;
-mod evaluate;
-mod experiment;
-mod experiments;
-mod train;
+pub mod compare;
+pub mod datasets;
+pub mod devices;
+pub mod evaluate;
+pub mod experiment;
+pub mod experiments;
+pub mod train;
+
+mod exit;
 
 use std::io::Write;
 use std::path::PathBuf;
+use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{ColorChoice, Parser};
 
 /// Flags of every verb.
 #[derive(Debug)]
@@ -44,16 +51,22 @@ pub fn print(text: &str) -> anyhow::Result<()> {
     }
 }
 
+/// Battery ageing: raw cycler files to trained, compared models.
+///
+/// Results go to stdout, progress to stderr. Exit codes: 0 success, 1 the run failed, 2 the command or an experiment
+/// file is wrong, 130 interrupted.
 #[derive(Debug, Parser)]
-#[command(name = "fadecast", version, about)]
+#[command(name = "fadecast", version, color = ColorChoice::Never)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
-    /// Working directory
-    #[arg(long, global = true, env = "FADECAST_ROOT", default_value = ".")]
+    /// Working directory, with `datasets/` and `models/`.
+    #[arg(long, value_name = "DIR", global = true, env = "FADECAST_ROOT", default_value = ".")]
     root: PathBuf,
+    /// Prints the result as JSON.
     #[arg(long, global = true)]
     json: bool,
+    /// Shows no progress.
     #[arg(long, global = true)]
     quiet: bool,
 }
@@ -65,19 +78,48 @@ enum Command {
     Compare(compare::Args),
     #[command(subcommand)]
     Experiments(experiments::Command),
+    #[command(subcommand)]
+    Datasets(datasets::Command),
+    Devices(devices::Args),
 }
 
-/// Runs the program.
-///
-/// # Errors
-/// Any.
-pub fn run() -> anyhow::Result<()> {
-    let cli = Cli::parse();
+/// Runs the program on its arguments; prints what went wrong.
+pub fn run() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(asked) => {
+            let _ = asked.print();
+            return ExitCode::from(asked.exit_code() as u8);
+        }
+    };
     let globals = Globals { root: cli.root, json: cli.json, quiet: cli.quiet };
-    match &cli.command {
-        Command::Train(a) => train::run(a, &globals),
-        Command::Evaluate(a) => evaluate::run(a, &globals),
-        Command::Compare(a) => compare::run(a, &globals),
-        Command::Experiments(a) => experiments::run(a, &globals),
+    match dispatch(&cli.command, &globals) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "{}", exit::message(&error));
+            ExitCode::from(exit::code(&error))
+        }
+    }
+}
+
+fn dispatch(command: &Command, globals: &Globals) -> anyhow::Result<()> {
+    match command {
+        Command::Train(a) => train::run(a, globals),
+        Command::Evaluate(a) => evaluate::run(a, globals),
+        Command::Compare(a) => compare::run(a, globals),
+        Command::Experiments(a) => experiments::run(a, globals),
+        Command::Datasets(a) => datasets::run(a, globals),
+        Command::Devices(a) => devices::run(a, globals),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
     }
 }

@@ -6,11 +6,13 @@
 
 pub mod clean;
 pub mod fetch;
+pub mod import;
 pub mod leakage;
 pub mod pairing;
 pub mod quality;
 pub mod reader;
 pub mod store;
+pub mod summary;
 pub mod table;
 
 use std::collections::BTreeMap;

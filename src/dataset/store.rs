@@ -221,6 +221,26 @@ impl Store {
         }
     }
 
+    /// Refuses a name that [`Store::import`] would refuse, before the sources are read.
+    ///
+    /// # Errors
+    /// [`StoreError::Name`], or [`StoreError::Exists`] where `on_existing` says so.
+    pub fn check_free(&self, name: &str, on_existing: OnExisting) -> Result<(), StoreError> {
+        check_name(name)?;
+        self.recover(name)?;
+        match on_existing {
+            OnExisting::Refuse if self.root.join(name).exists() => {
+                Err(StoreError::Exists { name: name.into() })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Returns the hidden folder of unfinished downloads.
+    pub fn downloads(&self) -> PathBuf {
+        self.root.join(".downloads")
+    }
+
     fn add(&self, addition: &Manifest, cells: &[Cell]) -> Result<Manifest, StoreError> {
         let mut manifest = self.manifest(&addition.name)?;
         let known = |id: &CellId| manifest.cells.iter().any(|e| e.id == *id);

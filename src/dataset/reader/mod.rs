@@ -17,6 +17,7 @@ pub mod nasa;
 pub mod nasa_csv;
 pub mod nasa_facts;
 pub mod nasa_flat;
+pub mod registry;
 
 mod collect;
 mod delimited;

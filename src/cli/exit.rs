@@ -1,0 +1,88 @@
+//! What an error looks like to the person and to the shell.
+
+use crate::dataset::store::StoreError;
+use crate::device::DeviceError;
+use crate::experiment::ExperimentError;
+use crate::experiment::parse::ConfigError;
+
+/// Exit code when a run failed.
+const FAILED: u8 = 1;
+
+/// Exit code when the command or an experiment file is wrong; clap's own.
+const USAGE: u8 = 2;
+
+/// Exit code after Ctrl-C: 128 and the number of SIGINT, as shells count.
+const INTERRUPTED: u8 = 130;
+
+/// Returns the error and its causes, one a line.
+pub(super) fn message(error: &anyhow::Error) -> String {
+    let mut lines = vec![format!("error: {error}")];
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        // A transparent error repeats what it wraps.
+        if !lines.last().is_some_and(|last| last.ends_with(&cause)) {
+            lines.push(format!("  because: {cause}"));
+        }
+    }
+    lines.join("\n")
+}
+
+/// Returns the exit code of an error.
+pub(super) fn code(error: &anyhow::Error) -> u8 {
+    error.chain().find_map(|e| e.downcast_ref().and_then(of_experiment)).unwrap_or_else(|| {
+        let wrong = error.chain().any(|e| {
+            e.is::<ConfigError>()
+                || e.is::<DeviceError>()
+                || e.downcast_ref().is_some_and(|e| matches!(e, StoreError::Name { .. }))
+        });
+        if wrong { USAGE } else { FAILED }
+    })
+}
+
+/// A transparent variant hides what it wraps from the chain, so it is looked at here.
+fn of_experiment(error: &ExperimentError) -> Option<u8> {
+    match error {
+        ExperimentError::Interrupted { .. } | ExperimentError::Stopped => Some(INTERRUPTED),
+        ExperimentError::Config(_) | ExperimentError::Device(_) | ExperimentError::UnknownCell { .. } => {
+            Some(USAGE)
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::file::FileError;
+
+    fn full_disk() -> std::io::Error {
+        std::io::Error::from(std::io::ErrorKind::StorageFull)
+    }
+
+    #[test]
+    fn the_code_says_whose_fault_it_is() {
+        let interrupted = ExperimentError::Interrupted { run: "models/a/b".into() };
+        let device = DeviceError::UnknownName { name: "cuda".into() };
+        let cases = [
+            (anyhow::Error::from(interrupted), 130),
+            (ExperimentError::Stopped.into(), 130),
+            (ExperimentError::from(device.clone()).into(), 2),
+            (device.into(), 2),
+            (StoreError::Name { name: "/".into() }.into(), 2),
+            (StoreError::Exists { name: "a".into() }.into(), 1),
+            (FileError::write("a", full_disk()).into(), 1),
+        ];
+        for (error, expected) in cases {
+            assert_eq!(code(&error), expected, "{error}");
+            assert_eq!(code(&error.context("while")), expected);
+        }
+    }
+
+    #[test]
+    fn a_cause_stands_on_a_line_of_its_own_and_once() {
+        let error = anyhow::Error::from(StoreError::from(FileError::write("a", full_disk())));
+        let text = message(&error);
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines[0], "error: cannot write `a`; what was there before is unchanged");
+        assert_eq!(lines[1..], [format!("  because: {}", full_disk())]);
+    }
+}
