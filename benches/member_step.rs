@@ -7,9 +7,10 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use fadecast::device::{Backend, device};
 use fadecast::model::{Architecture, NetworkConfig};
 use fadecast::seed::Seed;
-use fadecast::train::engine::{Engine, Fused, MemberStart, MemberStep, Population, Rows};
+use fadecast::train::engine::{Engine, Fused, MemberStart, MemberStep, Packed, Population, Rows};
 use fadecast::train::loss::Objective;
 use fadecast::train::optimizer::OptimizerConfig;
 
@@ -19,11 +20,16 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() {
     let only: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
+    let wanted = |name: &str| only.is_empty() || only.iter().any(|only| only == name);
+    let flex = device(Backend::Flex).expect("flex is in every build");
     for (d_input, d_hidden, n_batch) in [(8, 32, 32), (16, 64, 32), (16, 128, 128)] {
         for n_members in [1, 16, 64] {
             let bench = Bench { d_input, d_hidden, n_batch, n_members };
-            if only.is_empty() || only.iter().any(|name| name == "fused") {
+            if wanted("fused") {
                 bench.print("fused", &mut Fused::new(&bench.population()));
+            }
+            if wanted("tensor") {
+                bench.print("tensor-flex", &mut Packed::new(&bench.population(), &flex));
             }
         }
     }

@@ -4,4 +4,4 @@ set -eu
 cd "$(dirname "$0")/.."
 cargo test --release --locked --lib --no-run
 ulimit -v 2097152
-FADECAST_MUTANTS="${1:-100000}" timeout 600 cargo test --release --locked --lib mat5::tests::mutants -- --nocapture
+FADECAST_MUTANTS="${1:-100000}" timeout 600 cargo test --release --locked --lib mutants_ -- --nocapture

@@ -201,6 +201,38 @@ pub fn publish_folder(from: &Path, to: &Path) -> Result<(), FileError> {
     Ok(())
 }
 
+/// Opens an unfinished file to write on at its end; it is made where it is not there.
+///
+/// Such a file is no result: [`publish_file`] makes it one when it is complete.
+///
+/// # Errors
+/// [`FileError::Write`].
+pub fn append_unfinished(path: &Path) -> Result<File, FileError> {
+    File::options().create(true).append(true).open(path).map_err(|e| FileError::write(path, e))
+}
+
+/// Syncs a finished file and moves it to its final name, over what was there.
+///
+/// # Errors
+/// [`FileError::Write`].
+pub fn publish_file(from: &Path, to: &Path) -> Result<(), FileError> {
+    let written = File::open(from).and_then(|f| f.sync_all()).and_then(|()| fs::rename(from, to));
+    written.map_err(|e| FileError::write(to, e))?;
+    sync_folder(to.parent());
+    Ok(())
+}
+
+/// Removes a file; one that is not there is fine.
+///
+/// # Errors
+/// [`FileError::Write`].
+pub fn remove_file(path: &Path) -> Result<(), FileError> {
+    match fs::remove_file(path) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(FileError::write(path, e)),
+        _ => Ok(()),
+    }
+}
+
 /// Removes a folder with all it holds; one that is not there is fine.
 ///
 /// # Errors

@@ -5,6 +5,7 @@
 //! value is `None` or NaN here and null on disk, never 0.
 
 pub mod clean;
+pub mod fetch;
 pub mod leakage;
 pub mod pairing;
 pub mod quality;

@@ -8,9 +8,11 @@ use super::checkpoint::{self, CheckpointError};
 use super::engine::{Engine, MemberState, Rows};
 use super::epoch::{Epoch, learning_rates};
 use super::identity::{Identity, identity};
+use super::optimizer::full_batch::FullBatch;
 use super::progress::{MemberProgress, Progress};
 use super::{
-    ConfigError, EpochReport, Interrupt, Loss, MemberPlan, MemberReport, Observe, StopReason, TrainConfig,
+    ConfigError, EpochReport, Interrupt, Loss, MemberPlan, MemberReport, Observe, OptimizerKind, StopReason,
+    TrainConfig,
 };
 use crate::file::FileError;
 
@@ -81,6 +83,14 @@ pub enum FitError {
         /// `training` or `validation`.
         part: &'static str,
     },
+    /// Occurs when a member has what L-BFGS on full batches cannot honour.
+    #[error("the optimizer `lbfgs` knows no {what}, which member `{member}` has; turn it off or use `adam`")]
+    FullBatch {
+        /// Member that has it.
+        member: String,
+        /// `weight decay`, `dropout` or `batch normalisation`.
+        what: &'static str,
+    },
     /// Occurs when a member's rate is out of its range.
     #[error("`{key}` of member `{member}` is {value}, which is out of its range")]
     Hyper {
@@ -106,6 +116,17 @@ pub fn fit(
     observe: &mut dyn Observe,
 ) -> Result<Vec<MemberFit>, FitError> {
     check(engine, plan)?;
+    if plan.config.optimizer.kind == OptimizerKind::Lbfgs {
+        return run(&mut FullBatch::new(engine), plan, observe);
+    }
+    run(engine, plan, observe)
+}
+
+fn run(
+    engine: &mut dyn Engine,
+    plan: &FitPlan<'_>,
+    observe: &mut dyn Observe,
+) -> Result<Vec<MemberFit>, FitError> {
     let progress = Progress::new(plan.members.len());
     let mut run = Run { engine, plan, observe, identity: identity(plan), progress };
     run.resume()?;
@@ -240,12 +261,29 @@ fn check(engine: &dyn Engine, plan: &FitPlan<'_>) -> Result<(), FitError> {
     if let Some(error) = plan.config.check().into_iter().next() {
         return Err(error.into());
     }
-    let (engine, members) = (engine.n_members(), plan.members.len());
-    if engine != members {
-        return Err(FitError::MemberCount { engine, plan: members });
+    let (n_engine, n_plan) = (engine.n_members(), plan.members.len());
+    if n_engine != n_plan {
+        return Err(FitError::MemberCount { engine: n_engine, plan: n_plan });
     }
     let mut names = BTreeSet::new();
-    plan.members.iter().try_for_each(|m| check_member(m, &mut names))
+    plan.members.iter().try_for_each(|m| check_member(m, &mut names))?;
+    if plan.config.optimizer.kind == OptimizerKind::Lbfgs {
+        let mut members = plan.members.iter().enumerate();
+        return members.try_for_each(|(i, m)| check_full_batch(m, &engine.state(i)));
+    }
+    Ok(())
+}
+
+fn check_full_batch(plan: &MemberPlan, state: &MemberState) -> Result<(), FitError> {
+    let unknown = [
+        (plan.hyper.weight_decay > 0.0, "weight decay"),
+        (plan.hyper.dropout > 0.0, "dropout"),
+        (!state.statistics.is_empty(), "batch normalisation"),
+    ];
+    match unknown.into_iter().find(|(has, _)| *has) {
+        Some((_, what)) => Err(FitError::FullBatch { member: plan.name.clone(), what }),
+        None => Ok(()),
+    }
 }
 
 fn check_member<'a>(plan: &'a MemberPlan, names: &mut BTreeSet<&'a str>) -> Result<(), FitError> {
@@ -269,8 +307,9 @@ fn check_member<'a>(plan: &'a MemberPlan, names: &mut BTreeSet<&'a str>) -> Resu
 mod tests {
     use super::*;
     use crate::seed::Seed;
+    use crate::train::History;
     use crate::train::toy::{Files, Toy, members, rows, straight};
-    use crate::train::{EarlyStopConfig, OptimizerConfig, OptimizerKind, ScheduleConfig};
+    use crate::train::{EarlyStopConfig, OptimizerConfig, ScheduleConfig};
     use proptest::prelude::*;
 
     /// Settings under which every part of a fit has a state of its own.
@@ -466,14 +505,70 @@ mod tests {
         assert_eq!(keys.len(), log.len());
     }
 
-    #[test]
-    fn lbfgs_gets_all_rows_in_their_order_once_an_epoch() {
-        let members = members(1, 0.0);
+    fn lbfgs(epochs: u32) -> TrainConfig {
         let optimizer = OptimizerConfig { kind: OptimizerKind::Lbfgs, ..OptimizerConfig::default() };
-        let config = TrainConfig { epochs: 2, batch_size: 5, optimizer, ..TrainConfig::default() };
-        let batches: Vec<_> = straight(&config, &members).log.into_iter().map(|l| l.batch).collect();
-        let whole: Vec<u32> = (0..members[0].train.len() as u32).collect();
-        assert_eq!(batches, [whole.clone(), whole]);
+        TrainConfig { epochs, batch_size: 5, optimizer, checkpoint_every: 3, ..TrainConfig::default() }
+    }
+
+    #[test]
+    fn lbfgs_finds_the_line_in_full_batches_and_resumes() {
+        let mut members = members(2, 0.0);
+        for member in &mut members {
+            member.validation = None;
+        }
+        let without_statistics = || {
+            let state = Toy::new(1).state(0);
+            Toy::of(&vec![MemberState { statistics: Vec::new(), ..state }; 2])
+        };
+        let straight = Files::new().fit(&lbfgs(12), &members, without_statistics());
+        assert!(straight.log.is_empty(), "no step of the engine's own");
+        for member in &straight.fits {
+            assert_eq!(member.stop, StopReason::MaxEpochs);
+            for (found, expected) in member.state.weights.iter().zip([2.0, -1.0, 0.5]) {
+                assert!((found - expected).abs() < 1e-3, "{found} is not {expected}");
+            }
+        }
+        let folder = Files::new();
+        let interrupt = Interrupt::new();
+        let mut stops = StopsAt { epoch: 4, interrupt: &interrupt };
+        let [checkpoint, history] = folder.paths();
+        let config = lbfgs(12);
+        let plan = FitPlan { checkpoint: Some(&checkpoint), ..plan(&config, &members, &interrupt) };
+        let paused = fit(&mut without_statistics(), &plan, &mut (History::new(history), &mut stops)).unwrap();
+        assert!(paused.iter().all(|m| m.stop == StopReason::Interrupted && m.n_epochs == 4));
+        let resumed = folder.fit(&config, &members, without_statistics());
+        assert_eq!((resumed.fits, resumed.files), (straight.fits, straight.files));
+    }
+
+    /// Asks for a pause after an epoch.
+    struct StopsAt<'a> {
+        epoch: u32,
+        interrupt: &'a Interrupt,
+    }
+
+    impl Observe for &mut StopsAt<'_> {
+        fn epoch_finished(&mut self, report: &EpochReport<'_>) -> Result<(), FileError> {
+            if report.epoch == self.epoch {
+                self.interrupt.interrupt();
+            }
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn lbfgs_refuses_what_it_cannot_honour() {
+        let stop = Interrupt::new();
+        let mut members = members(1, 0.0);
+        let what = |members: &[MemberPlan]| {
+            let refused = fit(&mut Toy::new(1), &plan(&lbfgs(1), members, &stop), &mut ()).unwrap_err();
+            let FitError::FullBatch { what, .. } = refused else { panic!("{refused}") };
+            what
+        };
+        assert_eq!(what(&members), "batch normalisation");
+        members[0].hyper.dropout = 0.1;
+        assert_eq!(what(&members), "dropout");
+        members[0].hyper.weight_decay = 0.1;
+        assert_eq!(what(&members), "weight decay");
     }
 
     #[test]

@@ -81,6 +81,7 @@ fn gaussian_nll(error: f32, log_variance: f32) -> (f32, f32, f32) {
 }
 
 #[cfg(test)]
+#[expect(clippy::float_cmp, reason = "zero is exact")]
 mod tests {
     use super::*;
 

@@ -96,8 +96,18 @@ impl Engine for Toy {
         self.states.iter().zip(rows).map(member).collect()
     }
 
-    fn loss_and_gradient(&mut self, _rows: &[Arc<Rows>]) -> Vec<(f32, Vec<f32>)> {
-        panic!("the fit never asks for it")
+    fn loss_and_gradient(&mut self, rows: &[Arc<Rows>]) -> Vec<(f32, Vec<f32>)> {
+        let member = |(state, rows): (&MemberState, &Arc<Rows>)| {
+            let (mut loss, mut gradient, n) = (0.0, vec![0.0; D_INPUT + 1], rows.len() as f32);
+            for (x, label) in rows.inputs.chunks(D_INPUT).zip(&rows.labels) {
+                let residual = Self::line(state, x) - label;
+                loss += residual * residual / n;
+                let by_weight = [x[0], x[1], 1.0].map(|x| 2.0 * residual * x / n);
+                gradient.iter_mut().zip(by_weight).for_each(|(g, by)| *g += by);
+            }
+            (loss, gradient)
+        };
+        self.states.iter().zip(rows).map(member).collect()
     }
 
     fn state(&self, member_idx: usize) -> MemberState {
@@ -187,7 +197,7 @@ impl Files {
         Self(tempfile::tempdir().unwrap())
     }
 
-    fn paths(&self) -> [PathBuf; 2] {
+    pub(crate) fn paths(&self) -> [PathBuf; 2] {
         ["checkpoint.safetensors", "history.jsonl"].map(|name| self.0.path().join(name))
     }
 

@@ -8,8 +8,8 @@ use fadecast::model::{Activation, Architecture, NetworkConfig, Normalisation};
 use fadecast::seed::Seed;
 use fadecast::train::engine::{Engine, Fused, MemberStart, MemberState, MemberStep, Population, Rows};
 use fadecast::train::{
-    EarlyStopConfig, FitPlan, Fold, History, Interrupt, MemberFit, MemberPlan, ScheduleConfig, TrainConfig,
-    fit,
+    EarlyStopConfig, FitPlan, Fold, History, Interrupt, MemberFit, MemberPlan, OptimizerConfig,
+    OptimizerKind, ScheduleConfig, TrainConfig, fit,
 };
 use rand::RngExt;
 
@@ -94,6 +94,17 @@ struct Eventful<'a> {
     interrupt: &'a Interrupt,
 }
 
+impl Eventful<'_> {
+    fn happen(&mut self) {
+        self.n_calls += 1;
+        match self.event {
+            Event::Kill(n) if n == self.n_calls => resume_unwind(Box::new("killed")),
+            Event::Interrupt(n) if n == self.n_calls => self.interrupt.interrupt(),
+            _ => {}
+        }
+    }
+}
+
 impl Engine for Eventful<'_> {
     fn n_members(&self) -> usize {
         self.inner.n_members()
@@ -104,12 +115,7 @@ impl Engine for Eventful<'_> {
     }
 
     fn epoch(&mut self, steps: &[Vec<MemberStep<'_>>]) -> Vec<Vec<f32>> {
-        self.n_calls += 1;
-        match self.event {
-            Event::Kill(n) if n == self.n_calls => resume_unwind(Box::new("killed")),
-            Event::Interrupt(n) if n == self.n_calls => self.interrupt.interrupt(),
-            _ => {}
-        }
+        self.happen();
         self.inner.epoch(steps)
     }
 
@@ -118,6 +124,7 @@ impl Engine for Eventful<'_> {
     }
 
     fn loss_and_gradient(&mut self, rows: &[Arc<Rows>]) -> Vec<(f32, Vec<f32>)> {
+        self.happen();
         self.inner.loss_and_gradient(rows)
     }
 
@@ -139,7 +146,11 @@ struct Run<'a> {
 
 impl<'a> Run<'a> {
     fn new(network: &'a NetworkConfig) -> Self {
-        Self { config: config(), network, folder: tempfile::tempdir().unwrap() }
+        Self::of(config(), network)
+    }
+
+    fn of(config: TrainConfig, network: &'a NetworkConfig) -> Self {
+        Self { config, network, folder: tempfile::tempdir().unwrap() }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -224,5 +235,28 @@ fn a_run_that_was_killed_or_interrupted_ends_with_the_same_bytes() {
             assert_eq!(run.fit(&members, Event::Nothing).unwrap().0, fits);
             assert_eq!(run.files(), straight.files());
         }
+    }
+}
+
+#[test]
+fn lbfgs_learns_the_curve_and_resumes_with_the_same_bytes() {
+    let network =
+        NetworkConfig { hidden: vec![12], activation: Activation::Tanh, ..NetworkConfig::default() };
+    let optimizer = OptimizerConfig { kind: OptimizerKind::Lbfgs, ..OptimizerConfig::default() };
+    let config = TrainConfig { epochs: 60, optimizer, early_stop: None, members: 1, ..config() };
+    let straight = Run::of(config.clone(), &network);
+    let members = members(&config, &network);
+    let (fits, n_calls) = straight.fit(&members, Event::Nothing).unwrap();
+    for member in &fits {
+        let loss = member.best_validation_loss.unwrap();
+        assert!(loss < 0.01, "{}: {loss}", member.name);
+    }
+    for n in (2..n_calls).step_by(n_calls as usize / 4) {
+        let run = Run::of(config.clone(), &network);
+        assert!(run.fit(&members, Event::Kill(n)).is_none());
+        let (paused, _) = run.fit(&members, Event::Interrupt(1)).unwrap();
+        assert!(paused.iter().all(|m| m.stop.is_pause()));
+        assert_eq!(run.fit(&members, Event::Nothing).unwrap().0, fits);
+        assert_eq!(run.files(), straight.files());
     }
 }

@@ -13,6 +13,9 @@ use super::matlab::Value;
 /// Most bytes that the values of a file may take however small it is, and for each byte of the file beyond.
 const VALUE_BYTES: (u64, u64) = (64 << 20, 200);
 
+/// Bytes of a file for each of its objects, at least: a header alone takes more.
+const OBJECT_BYTES: u64 = 16;
+
 /// Most arrays inside each other.
 const MAX_DEPTH: u32 = 64;
 
@@ -64,17 +67,21 @@ pub fn is_hdf5(bytes: &[u8]) -> bool {
 /// [`Mat73Error`], with the variable and field where it is.
 pub fn parse(bytes: Vec<u8>) -> Result<Vec<(String, Value)>, Mat73Error> {
     let limit = bytes.len() as u64 * VALUE_BYTES.1 + VALUE_BYTES.0;
+    let objects = bytes.len() as u64 / OBJECT_BYTES;
     let at = |source| Mat73Error::Hdf5 { place: "its root".into(), source };
     let file = File::from_bytes(bytes).map_err(at)?;
-    let mut tree = Tree { limit, left: limit };
+    let mut tree = Tree { limit, left: limit, max_objects: objects, objects };
     let mut variables = tree.children(&file.root(), "", 0)?;
     variables.sort_by(|a, b| a.0.cmp(&b.0));
     Ok(variables)
 }
 
+/// What a file may still make of itself: bytes of values, and objects, so that circles of references end.
 struct Tree {
     limit: u64,
     left: u64,
+    max_objects: u64,
+    objects: u64,
 }
 
 impl Tree {
@@ -114,6 +121,9 @@ impl Tree {
             let what = "arrays inside each other";
             return Err(Mat73Error::Limit { place: place.into(), what, limit: MAX_DEPTH.into() });
         }
+        let left = self.objects.checked_sub(1);
+        let (what, limit) = ("objects", self.max_objects);
+        self.objects = left.ok_or_else(|| Mat73Error::Limit { place: place.into(), what, limit })?;
         self.charge(place, 1, size_of::<Value>())
     }
 

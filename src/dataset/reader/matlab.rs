@@ -58,7 +58,9 @@ impl Value {
     /// Returns the text of a character row; `None` for anything else.
     pub fn text(&self) -> Option<&str> {
         match self {
-            Self::Char { dims, text } if dims[0] <= 1 || text.is_empty() => Some(text),
+            Self::Char { dims, text } if dims.first().is_none_or(|&n| n <= 1) || text.is_empty() => {
+                Some(text)
+            }
             _ => None,
         }
     }
@@ -87,10 +89,12 @@ impl Value {
         }
     }
 
-    /// Returns the number of elements of a struct array and its field names; `None` for anything else.
+    /// Returns the number of elements of a struct array (0 without fields) and its field names; `None` for others.
     pub fn as_struct(&self) -> Option<(usize, &[String])> {
         match self {
-            Self::Struct { dims, fields, .. } => Some((dims.iter().product(), fields)),
+            Self::Struct { fields, values, .. } => {
+                Some((values.len().checked_div(fields.len()).unwrap_or(0), fields))
+            }
             _ => None,
         }
     }

@@ -4,7 +4,12 @@
 //! ascending order of their id. Whatever it cannot understand inside a record becomes a missing value and a
 //! `reader_notes` line; only a file that cannot be used at all is an error.
 
+pub mod arbin;
 pub mod archive;
+pub mod bdf;
+pub mod column_map;
+pub mod csv;
+pub mod inputs;
 pub mod mat5;
 pub mod mat73;
 pub mod matlab;
@@ -12,6 +17,12 @@ pub mod nasa;
 pub mod nasa_csv;
 pub mod nasa_facts;
 pub mod nasa_flat;
+
+mod collect;
+mod delimited;
+mod heading;
+mod segment;
+mod series;
 
 use std::path::PathBuf;
 

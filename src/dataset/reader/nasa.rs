@@ -211,6 +211,8 @@ mod tests {
     use super::*;
     use crate::cell::health::charge_throughput;
     use crate::dataset::reader::archive::real_data;
+    use crate::dataset::reader::mat5::tests as mutation;
+    use crate::seed::Seed;
 
     /// First and last capacity [Ah] and number of discharges of the classic cells, by `scipy.io.loadmat`.
     const CLASSIC: [(&str, usize, f64, f64); 4] = [
@@ -246,6 +248,18 @@ mod tests {
         assert_eq!(records[3].reader_notes, ["capacity: \"[]\" is no number"]);
         assert!(charge_throughput(&records[0].samples.time_second, &records[0].samples.current_ampere) > 0.0);
         assert!(charge_throughput(&records[1].samples.time_second, &records[1].samples.current_ampere) < 0.0);
+    }
+
+    #[test]
+    fn mutants_are_errors_or_a_handful_of_records() {
+        let file = mutation::fixture("nasa.mat");
+        for i in 0..mutation::n_mutants() / 4 {
+            let mut bytes = file.clone();
+            mutation::mutate(&mut bytes, &mut Seed::new(i).stream("nasa mutant"));
+            if let Ok(cells) = cells(Path::new("mutant.mat"), bytes, &ReadOptions::default()) {
+                assert!(cells.iter().all(|c| c.records.len() <= file.len() / 8), "mutant {i}");
+            }
+        }
     }
 
     #[test]

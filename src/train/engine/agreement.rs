@@ -126,7 +126,8 @@ fn agree(name: &str, population: &Population, dropout: f32) {
         }
         assert_eq!((state.steps, state.memory.len()), (other.steps, other.memory.len()), "{name}");
         for (a, b) in state.statistics.iter().zip(&other.statistics) {
-            assert!(close(*a, *b, 1e-2, 1e-3), "{name}: statistics {a} {b}");
+            // A bias before batch normalisation has no gradient but rounding, which Adam makes a step of.
+            assert!(close(*a, *b, 1.0, 2e-3), "{name}: statistics {a} {b}");
         }
         for (a, b) in state.memory.iter().zip(&other.memory) {
             assert!(close(*a, *b, scale(&state.memory), 1e-2), "{name}: memory {a} {b}");
@@ -218,7 +219,7 @@ fn gradients_agree_with_differences() {
         let gradient = engine.loss_and_gradient(&rows).remove(0).1;
         let state = engine.state(0);
         let scale = scale(&gradient);
-        for i in 0..gradient.len() {
+        for (i, &gradient) in gradient.iter().enumerate() {
             let mut at = |step: f32| {
                 let mut moved = state.clone();
                 moved.weights[i] += step;
@@ -228,9 +229,8 @@ fn gradients_agree_with_differences() {
             let h = 4e-3;
             let difference = ((at(h) - at(-h)) / (2.0 * f64::from(h))) as f32;
             assert!(
-                close(gradient[i], difference, scale, 1e-2),
-                "{normalisation:?} {i} {} {difference}",
-                gradient[i]
+                close(gradient, difference, scale, 1e-2),
+                "{normalisation:?} {i}: {gradient} {difference}"
             );
         }
     }
@@ -277,7 +277,9 @@ fn steps_one_by_one_equal_an_epoch_and_a_restored_state_goes_on_alike() {
         let mut straight = make(&population);
         train(&mut *straight, &rows, 4, 0.1);
         let mut resumed = make(&population);
-        (0..2).for_each(|idx| resumed.set_state(idx, &straight.state(idx)));
+        for idx in 0..2 {
+            resumed.set_state(idx, &straight.state(idx));
+        }
         assert_eq!(train(&mut *straight, &rows, 4, 0.1), train(&mut *resumed, &rows, 4, 0.1));
     }
 }
@@ -348,4 +350,78 @@ fn backends_agree() {
             }
         }
     }
+}
+
+/// Network 4-6-5-1 on eight rows with Adam, by numpy in double precision (tests/fixtures/PROVENANCE.md).
+#[test]
+fn first_losses_are_those_of_numpy() {
+    for (activation, expected) in [
+        (
+            Activation::Tanh,
+            [
+                0.376_177_972,
+                0.350_430_709,
+                0.331_149_886,
+                0.316_270_352,
+                0.303_199_115,
+                0.290_513_677,
+                0.278_124_266,
+                0.266_397_178,
+                0.255_705_695,
+                0.246_293_143,
+            ],
+        ),
+        (
+            Activation::Relu,
+            [
+                0.553_767_151,
+                0.505_811_847,
+                0.462_064_233,
+                0.422_107_821,
+                0.387_741_412,
+                0.358_371_378,
+                0.334_140_438,
+                0.315_185_423,
+                0.300_268_840,
+                0.289_257_915,
+            ],
+        ),
+    ] {
+        let network = NetworkConfig { hidden: vec![6, 5], activation, ..NetworkConfig::default() };
+        let population = population(1, |p| {
+            p.architecture = Architecture { d_input: 4, d_output: 1, network: network.clone(), prior: None };
+        });
+        for engine in [&mut Fused::new(&population) as &mut dyn Engine, &mut packed(&population)] {
+            for (idx, (loss, expected)) in numpy_losses(engine).into_iter().zip(expected).enumerate() {
+                assert!((f64::from(loss) - expected).abs() < 2e-6, "{activation:?} {idx}: {loss} {expected}");
+            }
+        }
+    }
+}
+
+fn numpy_losses(engine: &mut dyn Engine) -> Vec<f32> {
+    let ramp = |i: usize, step: usize, n: usize, unit: f64, zero: f64| {
+        (((i * step) % n) as f64 / unit - zero) as f32
+    };
+    let rows = Arc::new(Rows {
+        d_input: 4,
+        inputs: (0..32).map(|i| ramp(i, 29, 97, 48.5, 1.0)).collect(),
+        labels: (0..8).map(|i| ramp(i, 53, 89, 44.5, 1.0)).collect(),
+        weights: vec![1.0; 8],
+        later: (0..8).collect(),
+        ..Rows::default()
+    });
+    let mut state = engine.state(0);
+    state.weights = (0..state.weights.len()).map(|i| ramp(i, 37, 101, 100.0, 0.5)).collect();
+    engine.set_state(0, &state);
+    let step = MemberStep {
+        rows: &rows,
+        batch: &[0, 1, 2, 3, 4, 5, 6, 7],
+        learning_rate: 0.01,
+        weight_decay: 0.0,
+        dropout: 0.0,
+        loss_weight: 1.0,
+        dropout_seed: [0; 32],
+    };
+    engine.epoch(&[vec![step; 10]]).remove(0)
 }

@@ -115,7 +115,9 @@ impl Lbfgs {
         }
         if let Some(last) = pairs.back() {
             let scale = dot(&last.weights, &last.gradient) / dot(&last.gradient, &last.gradient);
-            q.iter_mut().for_each(|q| *q *= scale);
+            for q in &mut q {
+                *q *= scale;
+            }
         }
         for (pair, factor) in pairs.iter().zip(factors.into_iter().rev()) {
             let back = along(&q, &pair.gradient) / dot(&pair.weights, &pair.gradient);
@@ -183,7 +185,9 @@ fn along(a: &[f64], b: &[f32]) -> f64 {
 }
 
 fn add(to: &mut [f64], factor: f64, what: &[f32]) {
-    to.iter_mut().zip(what).for_each(|(to, what)| *to += factor * f64::from(*what));
+    for (to, what) in to.iter_mut().zip(what) {
+        *to += factor * f64::from(*what);
+    }
 }
 
 #[cfg(test)]
@@ -266,10 +270,14 @@ mod tests {
         }
         let mut alone = engine(&starts[1..]);
         let mut first = Lbfgs::new(1);
-        (0..5).for_each(|_| drop(first.step(&mut alone, &[rows()])));
+        for _ in 0..5 {
+            first.step(&mut alone, &[rows()]);
+        }
         let mut second = Lbfgs::new(1);
         second.set_memory(0, &first.memory(0), 2);
-        (0..7).for_each(|_| drop(second.step(&mut alone, &[rows()])));
+        for _ in 0..7 {
+            second.step(&mut alone, &[rows()]);
+        }
         assert_eq!(alone.0[0], together.0[1]);
     }
 

@@ -12,6 +12,7 @@
 //!
 //! Physics parameters are not decayed: 0 is the middle of their bounds, nothing to be drawn to.
 
+pub(crate) mod full_batch;
 pub mod lbfgs;
 
 use serde::{Deserialize, Serialize};

@@ -221,4 +221,4 @@ fn header(bytes: &[u8]) -> Result<Order, Mat5Error> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

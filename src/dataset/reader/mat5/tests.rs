@@ -25,7 +25,7 @@ const FIXTURES: [&str; 8] = [
     "types_z.mat",
 ];
 
-fn fixture(name: &str) -> Vec<u8> {
+pub(in crate::dataset::reader) fn fixture(name: &str) -> Vec<u8> {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/mat").join(name);
     std::fs::read(path).unwrap()
 }
@@ -145,6 +145,12 @@ fn version_7_3_reads_as_version_5_does() {
 }
 
 #[test]
+fn references_in_a_circle_end() {
+    let error = mat73::parse(fixture("circle_v73.mat")).unwrap_err();
+    assert!(matches!(error, mat73::Mat73Error::Limit { .. }) && error.place().starts_with("c("), "{error}");
+}
+
+#[test]
 fn what_is_no_such_file_says_what_it_is() {
     for (bytes, part) in [
         (&b""[..], "empty"),
@@ -214,6 +220,15 @@ fn a_bomb_is_refused_by_each_limit() {
 }
 
 #[test]
+fn a_struct_array_without_fields_has_no_elements_however_large_it_says_it_is() {
+    let words =
+        [14, 64, 6, 8, 2, 0, 5, 8, 40_000, 50_000, 1 << 16 | 1, u32::from(b's'), 4 << 16 | 5, 32, 1, 0];
+    let bytes = words.iter().flat_map(|w: &u32| w.to_le_bytes()).collect::<Vec<_>>();
+    let variables = parse(&packed(&[bytes, vec![0; 8]].concat(), b"IM")).unwrap();
+    assert_eq!(variables[0].1.as_struct().unwrap(), (0, &[][..]));
+}
+
+#[test]
 fn cells_inside_each_other_end_at_the_depth_limit() {
     let head = |name: u32| [6_u32, 8, 1, 0, 5, 8, 1, 1, 1, name];
     let mut inner: Vec<u8> = [14_u32, 0].iter().flat_map(|w| w.to_le_bytes()).collect();
@@ -229,7 +244,7 @@ fn cells_inside_each_other_end_at_the_depth_limit() {
 }
 
 /// Changes `bytes` the way a bad disk, a cut download or an attacker would.
-fn mutate(bytes: &mut Vec<u8>, rng: &mut ChaCha8Rng) {
+pub(in crate::dataset::reader) fn mutate(bytes: &mut Vec<u8>, rng: &mut ChaCha8Rng) {
     match rng.random_range(0..5) {
         0 => bytes.truncate(rng.random_range(0..=bytes.len())),
         1 => {
@@ -279,7 +294,7 @@ fn inflated(file: &[u8]) -> Vec<Vec<u8>> {
 }
 
 /// Number of mutants: `FADECAST_MUTANTS`, 2,000 without it.
-fn n_mutants() -> u64 {
+pub(in crate::dataset::reader) fn n_mutants() -> u64 {
     std::env::var("FADECAST_MUTANTS").ok().and_then(|n| n.parse().ok()).unwrap_or(2000)
 }
 

@@ -180,7 +180,7 @@ mod tests {
                 let x = f64::from(x);
                 let expected = reference(activation, x);
                 let difference = (reference(activation, x + 1e-6) - reference(activation, x - 1e-6)) / 2e-6;
-                let tolerance = 1e-6 * expected.abs() + 1e-7;
+                let tolerance = 1e-6 * expected.abs() + 1e-7 * (1.0 + x.abs());
                 assert!((f64::from(y) - expected).abs() < tolerance, "{activation:?} {x} {y} {expected}");
                 assert!(
                     (f64::from(slope) - difference).abs() < 2e-6,

@@ -137,8 +137,10 @@ impl<S: Simd> Product<'_, S> {
         mut sums: [[S::f32s; N]; M],
         left: impl Fn(usize) -> [f32; M],
     ) -> [[S::f32s; N]; M] {
+        let mut rest = &self.right[column..];
         for k in 0..self.depth {
-            let right = &self.right[k * self.stride + column..][..N];
+            let right = &rest[..N];
+            rest = rest.get(self.stride..).unwrap_or(&[]);
             let left = left(k);
             for i in 0..M {
                 let factor = self.simd.splat_f32s(left[i]);
@@ -151,15 +153,29 @@ impl<S: Simd> Product<'_, S> {
     }
 }
 
-/// Writes the transpose of `from` `[n_rows, from_stride]` into `to` `[n_columns, to_stride]`.
+/// Rows and columns of a block of a transposition.
+const BLOCK: usize = 8;
+
+/// Writes the transpose of `from` `[n_rows, from_stride]` into `to` `[n_columns, to_stride]`, both padded.
+///
+/// Whole blocks are written, so that the padding of `from` goes into the padding of `to`, which becomes 0.
 #[inline(always)]
 pub(super) fn transpose(
     (from, n_rows, from_stride): (&[f32], usize, usize),
     (to, n_columns, to_stride): (&mut [f32], usize, usize),
 ) {
-    for (row, values) in from.chunks_exact(from_stride).take(n_rows).enumerate() {
-        for (column, &value) in values[..n_columns].iter().enumerate() {
-            to[column * to_stride + row] = value;
+    for row in (0..n_rows).step_by(BLOCK) {
+        for column in (0..n_columns).step_by(BLOCK) {
+            let mut block = [[0.0; BLOCK]; BLOCK];
+            for i in 0..BLOCK.min(n_rows - row) {
+                let values = &from[(row + i) * from_stride + column..][..BLOCK];
+                for j in 0..BLOCK {
+                    block[j][i] = values[j];
+                }
+            }
+            for (j, values) in block.iter().enumerate().take(n_columns - column) {
+                to[(column + j) * to_stride + row..][..BLOCK].copy_from_slice(values);
+            }
         }
     }
 }
@@ -192,6 +208,7 @@ pub(super) fn scale_by<S: Simd>(simd: S, x: &[f32], y: &mut [f32]) {
 }
 
 #[cfg(test)]
+#[expect(clippy::float_cmp, reason = "sums of small integers are exact")]
 mod tests {
     use super::*;
     use crate::train::engine::fused::buffer::{Buffer, padded};
@@ -213,7 +230,9 @@ mod tests {
             let stride = padded(n);
             let (mut rows, mut columns) = (Buffer::zeros(m * stride), Buffer::zeros(m * stride));
             let mut transposed = vec![0.0; k * m];
-            transpose((self.left, m, k), (&mut transposed, k, m));
+            for (i, value) in transposed.iter_mut().enumerate() {
+                *value = self.left[(i % m) * k + i / m];
+            }
             let right = (self.right, k, stride);
             multiply(simd, Left::Rows(self.left, k), right, Start::Zero, (&mut rows, m));
             multiply(simd, Left::Columns(&transposed, m), right, Start::Zero, (&mut columns, m));
@@ -227,13 +246,34 @@ mod tests {
             let stride = padded(n);
             let left: Vec<f32> = (0..m * k).map(|i| ((i * 7) % 11) as f32 - 5.0).collect();
             let mut right = Buffer::zeros(k * stride);
-            right.iter_mut().enumerate().for_each(|(i, w)| *w = ((i * 5) % 13) as f32 - 6.0);
+            for (i, value) in right.iter_mut().enumerate() {
+                *value = ((i * 5) % 13) as f32 - 6.0;
+            }
             let (rows, columns) = Arch::new().dispatch(Both { left: &left, right: &right, shape: (m, k, n) });
             for i in 0..m {
                 for j in 0..n {
                     let expected: f32 = (0..k).map(|d| left[i * k + d] * right[d * stride + j]).sum();
                     prop_assert_eq!(rows[i * stride + j], expected);
                     prop_assert_eq!(columns[i * stride + j], expected);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_transpose_has_every_number_and_clean_padding() {
+        for (m, n) in [(1, 1), (8, 16), (19, 5), (5, 19), (33, 40)] {
+            let (stride, to_stride) = (padded(n), padded(m));
+            let mut from = Buffer::zeros(m * stride);
+            let mut to = Buffer::zeros(n * to_stride);
+            to.fill(f32::NAN);
+            for i in 0..m * n {
+                from[i / n * stride + i % n] = i as f32;
+            }
+            transpose((&from, m, stride), (&mut to, n, to_stride));
+            for (j, row) in to.chunks_exact(to_stride).enumerate() {
+                for (i, &value) in row.iter().enumerate().take(m.next_multiple_of(BLOCK)) {
+                    assert_eq!(value, if i < m { (i * n + j) as f32 } else { 0.0 });
                 }
             }
         }

@@ -148,13 +148,13 @@ impl Engine for Fused {
     fn step(&mut self, steps: &[Option<MemberStep<'_>>]) -> Vec<f32> {
         self.each(steps, Option::is_none, |shared, member, step, work| {
             let steps = step.as_slice();
-            shared.arch.dispatch(Steps { shared, member, steps, work }).pop().unwrap_or_default()
+            shared.arch.dispatch(Training { shared, member, steps, work }).pop().unwrap_or_default()
         })
     }
 
     fn epoch(&mut self, steps: &[Vec<MemberStep<'_>>]) -> Vec<Vec<f32>> {
         self.each(steps, Vec::is_empty, |shared, member, steps, work| {
-            shared.arch.dispatch(Steps { shared, member, steps, work })
+            shared.arch.dispatch(Training { shared, member, steps, work })
         })
     }
 
@@ -224,12 +224,12 @@ impl Shared {
         &self,
         simd: S,
         member: &mut Member,
-        rows: &Rows,
-        mode: &mut Mode,
+        (rows, masks, running): (&Rows, Option<Masks>, Role),
         work: &mut Workspace,
     ) {
         self.network.gather(rows, work);
-        self.network.forward(simd, &member.weights, &mut member.statistics, mode, work);
+        let mut mode = Mode { masks, running, statistics: &mut member.statistics };
+        self.network.forward(simd, &member.weights, &mut mode, work);
         let theta = &member.weights[self.network.plan.theta..];
         self.head.prior(theta, member.prior.as_ref(), rows, work);
     }
@@ -253,7 +253,7 @@ impl Shared {
     ) -> f32 {
         self.set_rows(step.rows, step.batch.iter().copied(), work);
         let masks = (step.dropout > 0.0).then(|| Masks::new(step.dropout_seed, step.dropout));
-        self.forward(simd, member, step.rows, &mut Mode { masks, running: Role::Update }, work);
+        self.forward(simd, member, (step.rows, masks, Role::Update), work);
         let loss = self.head.loss(step.rows, step.batch.len(), step.loss_weight, work);
         self.backward(simd, member, work);
         member.steps += 1;
@@ -267,14 +267,14 @@ impl Shared {
 }
 
 /// Steps of one member, one after the other.
-struct Steps<'a, 'b> {
+struct Training<'a, 'b> {
     shared: &'a Shared,
     member: &'a mut Member,
     steps: &'a [MemberStep<'b>],
     work: &'a mut Workspace,
 }
 
-impl WithSimd for Steps<'_, '_> {
+impl WithSimd for Training<'_, '_> {
     type Output = Vec<f32>;
 
     #[inline(always)]
@@ -308,8 +308,7 @@ impl WithSimd for Predict<'_> {
             work.rows.clear();
             work.rows.extend(first..n.min(first + EVALUATION_ROWS as u32));
             shared.fit(work);
-            let mut mode = Mode { masks: None, running: Role::Use };
-            shared.forward(simd, member, rows, &mut mode, work);
+            shared.forward(simd, member, (rows, None, Role::Use), work);
             for idx in 0..work.rows.len() {
                 predictions.push(shared.head.prediction(idx, work));
                 predictions.extend(&work.net[idx * work.d_output + 1..][..work.d_output - 1]);
@@ -334,8 +333,7 @@ impl WithSimd for Gradient<'_> {
     fn with_simd<S: Simd>(self, simd: S) -> f32 {
         let Self { shared, member, rows, work } = self;
         shared.set_rows(rows, 0..rows.len() as u32, work);
-        let mut mode = Mode { masks: None, running: Role::Ignore };
-        shared.forward(simd, member, rows, &mut mode, work);
+        shared.forward(simd, member, (rows, None, Role::Ignore), work);
         let loss = shared.head.loss(rows, rows.len(), 1.0, work);
         shared.backward(simd, member, work);
         loss

@@ -94,8 +94,8 @@ pub(super) fn batch_forward(
             running_variance[i] += Normalisation::MOMENTUM * (unbiased * variance[i] - running_variance[i]);
         }
     }
-    for i in 0..d {
-        memory.inverse[i] = 1.0 / (variance[i] + Normalisation::EPSILON).sqrt();
+    for (inverse, variance) in memory.inverse.iter_mut().zip(&variance) {
+        *inverse = 1.0 / (variance + Normalisation::EPSILON).sqrt();
     }
     let (scale, shift) = (&weights[layer.norm_scale..][..d], &weights[layer.norm_shift..][..d]);
     let rows = sums.chunks_exact_mut(layer.stride).zip(memory.centred.chunks_exact_mut(layer.stride));
@@ -113,15 +113,21 @@ fn batch_statistics(layer: &Layer, sums: &[f32], mean: &mut [f32], variance: &mu
     mean.fill(0.0);
     variance.fill(0.0);
     for row in sums.chunks_exact(layer.stride) {
-        mean.iter_mut().zip(row).for_each(|(mean, x)| *mean += x);
+        for (mean, x) in mean.iter_mut().zip(row) {
+            *mean += x;
+        }
     }
-    mean.iter_mut().for_each(|mean| *mean /= n);
+    for mean in &mut *mean {
+        *mean /= n;
+    }
     for row in sums.chunks_exact(layer.stride) {
         for ((variance, mean), x) in variance.iter_mut().zip(mean.iter()).zip(row) {
             *variance += (x - mean) * (x - mean);
         }
     }
-    variance.iter_mut().for_each(|variance| *variance /= n);
+    for variance in variance {
+        *variance /= n;
+    }
 }
 
 /// Turns the gradient by the output into that by the input, and writes those of scale and shift.
@@ -156,7 +162,9 @@ fn scale_and_shift(layer: &Layer, gradient: &mut [f32], delta: &[f32], centred: 
             by_scale[i] += delta[i] * centred[i];
         }
         let by_shift = &mut gradient[layer.norm_shift..][..layer.d_out];
-        by_shift.iter_mut().zip(delta).for_each(|(sum, delta)| *sum += delta);
+        for (sum, delta) in by_shift.iter_mut().zip(delta) {
+            *sum += delta;
+        }
     }
 }
 

@@ -20,9 +20,11 @@ pub(super) struct Network {
 }
 
 /// What a forward pass does beside the outputs.
-pub(super) struct Mode {
+pub(super) struct Mode<'a> {
     pub(super) masks: Option<Masks>,
     pub(super) running: Role,
+    /// Running statistics of the member.
+    pub(super) statistics: &'a mut [f32],
 }
 
 impl Network {
@@ -42,8 +44,7 @@ impl Network {
         &self,
         simd: S,
         weights: &[f32],
-        statistics: &mut [f32],
-        mode: &mut Mode,
+        mode: &mut Mode<'_>,
         work: &mut Workspace,
     ) {
         let n = work.rows.len();
@@ -55,8 +56,8 @@ impl Network {
             let weight = (&weights[layer.weight..], layer.d_in, layer.stride);
             let bias = Start::Row(&weights[layer.bias..]);
             multiply(simd, Left::Rows(input, layer.in_stride), weight, bias, (out, n));
-            self.normalise(layer, weights, statistics, mode.running, (hidden, n));
-            self.activate(simd, layer, mode, &mut work.mask, (hidden, n));
+            self.normalise(layer, weights, mode, (hidden, n));
+            self.activate(simd, layer, mode, (hidden, &mut work.mask, n));
             if layer.skip {
                 add_scaled(simd, 1.0, &input[..n * layer.stride], &mut hidden.out[..n * layer.stride]);
             }
@@ -69,8 +70,7 @@ impl Network {
         &self,
         layer: &Layer,
         weights: &[f32],
-        statistics: &mut [f32],
-        role: Role,
+        mode: &mut Mode<'_>,
         (hidden, n): (&mut Hidden, usize),
     ) {
         if self.config.normalisation == Normalisation::None {
@@ -82,7 +82,8 @@ impl Network {
         if self.config.normalisation == Normalisation::Layer {
             normalise::layer_forward(layer, weights, sums, &mut memory);
         } else {
-            let values = &mut statistics[layer.statistics..][..2 * layer.d_out];
+            let values = &mut mode.statistics[layer.statistics..][..2 * layer.d_out];
+            let role = mode.running;
             normalise::batch_forward(layer, weights, sums, &mut memory, &mut Running { values, role });
         }
     }
@@ -92,9 +93,8 @@ impl Network {
         &self,
         simd: S,
         layer: &Layer,
-        mode: &mut Mode,
-        mask: &mut [f32],
-        (hidden, n): (&mut Hidden, usize),
+        mode: &mut Mode<'_>,
+        (hidden, mask, n): (&mut Hidden, &mut [f32], usize),
     ) {
         let out = &mut hidden.out[..n * layer.stride];
         let slope = &mut hidden.slope[..n * layer.stride];
@@ -130,7 +130,7 @@ impl Network {
         let n = rows.len();
         let [delta, other] = deltas;
         let last = hidden.last().map_or(&*input, |hidden| &hidden.out);
-        self.output_backward(simd, weights, d_residual, last, (gradient, delta));
+        self.output_backward(simd, weights, (d_residual, last), (gradient, delta));
         for (idx, layer) in self.plan.hidden.iter().enumerate().rev() {
             let len = n * layer.stride;
             if layer.skip && idx > 0 {
@@ -162,8 +162,7 @@ impl Network {
         &self,
         simd: S,
         weights: &[f32],
-        d_net: &[f32],
-        input: &Buffer,
+        (d_net, input): (&[f32], &Buffer),
         (gradient, delta): (&mut Buffer, &mut Buffer),
     ) {
         let layer = &self.plan.output;
@@ -217,10 +216,13 @@ impl Network {
 /// Writes the sum of the rows of `from` into `to`, both padded.
 #[inline(always)]
 fn sum_rows<S: Simd>(simd: S, from: &[f32], to: &mut [f32]) {
-    to.fill(0.0);
+    let (from, to) = (S::as_simd_f32s(from).0, S::as_mut_simd_f32s(to).0);
     let stride = to.len();
-    for row in from.chunks_exact(stride) {
-        add_scaled(simd, 1.0, row, to);
+    for (column, sum) in to.iter_mut().enumerate() {
+        *sum = simd.splat_f32s(0.0);
+        for &x in from[column..].iter().step_by(stride) {
+            *sum = simd.add_f32s(*sum, x);
+        }
     }
 }
 

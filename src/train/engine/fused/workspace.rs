@@ -74,7 +74,9 @@ impl Workspace {
             }
         }
         let widest = plan.hidden.iter().map(|layer| layer.stride).max().unwrap_or(padded(1));
-        self.deltas.iter_mut().for_each(|delta| delta.reserve(n * widest));
+        for delta in &mut self.deltas {
+            delta.reserve(n * widest);
+        }
         self.net.resize(n * self.d_output, 0.0);
         self.d_residual.resize(n * self.d_output, 0.0);
         self.d_prediction.resize(n, 0.0);

@@ -44,14 +44,14 @@ pub(super) struct Shape {
 /// Tensors of a pass; `n` is the rows of the batch, twice that with later rows.
 pub(super) struct Batch {
     /// Rows of the longest batch.
-    pub(super) n_batch: usize,
+    pub(super) n_labels: usize,
     /// Inputs `[member, n, d_input]`.
     pub(super) inputs: Tensor<3>,
     /// Stress `[member, n, d_stress]`; none without a prior.
     pub(super) stress: Option<Tensor<3>>,
-    /// Labels `[member, n_batch, 1]`.
+    /// Labels `[member, n_labels, 1]`.
     pub(super) labels: Tensor<3>,
-    /// Share of each row in its member's loss `[member, n_batch, 1]`.
+    /// Share of each row in its member's loss `[member, n_labels, 1]`.
     pub(super) shares: Tensor<3>,
     /// 1 for each row that is there, 0 for filling `[member, n, 1]`.
     pub(super) present: Tensor<3>,
@@ -95,7 +95,7 @@ impl Batch {
         let m = parts.len();
         let tensor = |values, rows, columns| cube_tensor(values, [m, rows, columns], device);
         Self {
-            n_batch,
+            n_labels: n_batch,
             inputs: tensor(inputs, n, shape.d_input),
             stress: (shape.d_stress > 0).then(|| tensor(stress, n, shape.d_stress)),
             labels: tensor(labels, n_batch, 1),

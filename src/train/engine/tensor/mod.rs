@@ -225,7 +225,7 @@ impl Engine for Packed {
         let all = values(Tensor::cat(columns, 2));
         let d = self.program.architecture.d_output;
         let of_member = |(rows, all): (&Arc<Rows>, &[f32])| all[..rows.len() * d].to_vec();
-        rows.iter().zip(all.chunks_exact(batch.n_batch * d)).map(of_member).collect()
+        rows.iter().zip(all.chunks_exact(batch.n_labels * d)).map(of_member).collect()
     }
 
     fn loss_and_gradient(&mut self, rows: &[Arc<Rows>]) -> Vec<(f32, Vec<f32>)> {

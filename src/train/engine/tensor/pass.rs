@@ -85,7 +85,7 @@ impl Program {
 
     /// Returns the loss of each member `[member, 1, 1]`.
     pub(super) fn loss(&self, outputs: &Outputs, batch: &Batch) -> Tensor<3> {
-        let n = batch.n_batch;
+        let n = batch.n_labels;
         let now = outputs.prediction.clone().narrow(1, 0, n);
         let error = now.clone() - batch.labels.clone();
         let log_variance = outputs.rest.as_ref().map(|rest| rest.clone().narrow(1, 0, n));
