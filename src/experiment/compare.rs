@@ -154,7 +154,7 @@ fn parameters(
     fitted: &Fitted,
 ) -> BTreeMap<String, Vec<(String, f64, Option<f64>)>> {
     let names = config.model.prior.parameters().iter().map(|p| p.name.to_owned());
-    let of = |law: &super::fitted::FittedLaw| {
+    let of = |law: &super::fold::FittedLaw| {
         let values = law.theta.iter().zip(&law.standard_errors);
         names.clone().zip(values).map(|(name, (v, se))| (name, *v, *se)).collect()
     };
