@@ -58,18 +58,19 @@ impl Fitted {
         task: &Task,
         context: FitContext,
     ) -> Result<(), ExperimentError> {
+        let FitContext { backend, checkpoint, interrupt, observe } = context;
         let members = self.member_plans(config, task);
         let population = self.population(config, task, &members);
-        let mut engine = engine::create(EngineKind::Auto, context.backend, &population)?;
-        let identity = format!("{:?} {:?} {}", population.architecture, context.backend, task.data_sha256);
+        let mut engine = engine::create(EngineKind::Auto, backend, &population)?;
+        let identity = format!("{:?} {:?} {}", population.architecture, backend, task.data_sha256);
         let plan = FitPlan {
             config: &config.train,
             members: &members,
             network: &crate::file::sha256_bytes(identity.as_bytes()),
-            checkpoint: context.checkpoint,
-            interrupt: context.interrupt,
+            checkpoint,
+            interrupt,
         };
-        let fits = train::fit(engine.as_mut(), &plan, context.observe)?;
+        let fits = train::fit(engine.as_mut(), &plan, observe)?;
         let per_fold = fits.len() / self.folds.len();
         for (fold, fits) in self.folds.iter_mut().zip(fits.chunks(per_fold)) {
             fold.stops = fits.iter().map(|f| f.stop).collect();
