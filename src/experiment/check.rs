@@ -1,6 +1,6 @@
 //! What is wrong with an experiment beyond the form of its values: ranges, and keys that contradict each other.
 
-use super::config::{ExperimentConfig, Kind, ModelConfig, ModelKind, Validation};
+use super::config::{ExperimentConfig, Kind, ModelConfig, ModelKind, TargetConfig, Validation};
 use super::parse::Problem;
 use crate::descriptor;
 use crate::model::{Architecture, ModelError};
@@ -10,6 +10,7 @@ use crate::prepare::{Reference, SplitConfig};
 pub fn problems(config: &ExperimentConfig) -> Vec<Problem> {
     let mut problems = Vec::new();
     check_top(config, &mut problems);
+    check_target(&config.target, &mut problems);
     check_model(&config.model, &mut problems);
     check_physics(config, &mut problems);
     problems.extend(config.train.check().into_iter().map(|e| Problem::new(format!("train.{}", e.key), e)));
@@ -43,6 +44,24 @@ fn check_top(config: &ExperimentConfig, problems: &mut Vec<Problem>) {
             "kind",
             "is `capacity`, but the split is in time; give kind = \"trajectory\"",
         ));
+    }
+}
+
+fn check_target(target: &TargetConfig, problems: &mut Vec<Problem>) {
+    let TargetConfig::Synthetic { law, parameters, noise } = target else { return };
+    if !(*noise >= 0.0 && noise.is_finite()) {
+        problems.push(Problem::new("target.noise", format!("is {noise}; give 0 or more")));
+    }
+    for (name, value) in parameters {
+        let known = law.parameters().iter().find(|p| p.name == name);
+        let text = match known {
+            None => format!("`{law}` has no parameter `{name}`"),
+            Some(p) if !(p.lower..=p.upper).contains(value) => {
+                format!("`{name}` is {value}; it must be from {} to {}", p.lower, p.upper)
+            }
+            Some(_) => continue,
+        };
+        problems.push(Problem::new("target.parameters", text));
     }
 }
 

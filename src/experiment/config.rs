@@ -28,6 +28,8 @@ pub struct ExperimentConfig {
     pub seed: u64,
     /// Repetitions of the whole fit with other seeds; figures are their mean and spread. Default 1.
     pub repeats: u32,
+    /// What the models learn. Default `measured`.
+    pub target: TargetConfig,
     /// What the models may see.
     pub inputs: InputsConfig,
     /// How rows are separated. Default `leave_one_cell_out`.
@@ -62,6 +64,7 @@ impl Default for ExperimentConfig {
             reference: Reference::default(),
             seed: 0,
             repeats: 1,
+            target: TargetConfig::default(),
             inputs: InputsConfig::default(),
             split: SplitConfig::default(),
             validation: Validation::default(),
@@ -86,6 +89,26 @@ pub enum Kind {
     Capacity,
     /// Course of the capacity from the begin of a cell's life that is given.
     Trajectory,
+}
+
+/// What the models learn.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum TargetConfig {
+    /// Capacities as the dataset states them.
+    #[default]
+    Measured,
+    /// Capacities computed from a law at each row's stress, plus noise: a proof of concept whose answer is known.
+    Synthetic {
+        /// The law.
+        law: Law,
+        /// Its parameters by name; those not named keep the law's own start.
+        #[serde(default)]
+        parameters: BTreeMap<String, f64>,
+        /// Standard deviation of the noise [SoH], 0 or more.
+        #[serde(default)]
+        noise: f64,
+    },
 }
 
 /// Training rows that judge the weights; test rows never do.

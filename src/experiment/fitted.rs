@@ -10,11 +10,10 @@ use super::config::{ExperimentConfig, ModelKind, Validation};
 use super::error::ExperimentError;
 use super::fold::{FittedFold, anchor, prepare};
 use super::task::Task;
-use crate::cell::CellId;
 use crate::device::Backend;
 use crate::model::Architecture;
 use crate::model::hybrid::PriorConfig;
-use crate::prepare::{Fold, Frame};
+use crate::prepare::Frame;
 use crate::seed::Seed;
 use crate::train::engine::{self, EngineKind, MemberStart, MemberState, Population};
 use crate::train::{self, FitPlan, Hyper, Interrupt, MemberPlan, Objective, Observe};
@@ -231,9 +230,4 @@ fn hold_out(
 /// Keeps of a member what predictions need.
 fn weights_only(state: &MemberState) -> MemberState {
     MemberState { memory: Vec::new(), steps: 0, ..state.clone() }
-}
-
-/// Returns the name of a fold's cell, where the fold is one cell.
-pub fn cell_of(fold: &Fold, frame: &Frame) -> Option<CellId> {
-    frame.cells.iter().find(|c| c.id.as_str() == fold.name).map(|c| c.id.clone())
 }

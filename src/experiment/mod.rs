@@ -11,6 +11,7 @@ pub mod folder;
 pub mod parse;
 pub mod run;
 pub mod score;
+mod target;
 pub mod task;
 
 pub use compare::Comparison;

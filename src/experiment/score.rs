@@ -142,7 +142,10 @@ fn line_on_cycle(frame: &Frame, fold: &Fold) -> Option<Vec<f64>> {
 }
 
 fn previous_capacity(frame: &Frame, fold: &Fold) -> Vec<f64> {
-    let mean = mean_soh(frame, fold);
+    // A cell's first discharge has none before it: the training cells' first ones stand in.
+    let firsts: Vec<f64> =
+        fold.train.iter().filter(|&&r| frame.rows[r].cycle == 1).map(|&r| frame.rows[r].soh).collect();
+    let mean = firsts.iter().sum::<f64>() / firsts.len().max(1) as f64;
     let previous = |&row: &usize| {
         let before = row.checked_sub(1).map(|r| &frame.rows[r]);
         let same = before.filter(|r| r.cell_idx == frame.rows[row].cell_idx && r.soh.is_finite());

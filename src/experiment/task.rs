@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::config::{ExperimentConfig, Kind, ModelKind};
+use super::config::{ExperimentConfig, Kind, ModelKind, TargetConfig};
 use super::error::ExperimentError;
 use crate::cell::CellId;
 use crate::dataset::leakage::{self, Allowed, Candidate, LeakageReport, Separation};
@@ -53,6 +53,8 @@ impl Task {
                 given: config.split.given(),
             },
         )?;
+        let mut frame = frame;
+        super::target::apply(config, &mut frame);
         let folds = config.split.folds(&frame)?;
         let leakage = check_leakage(config, &frame, &folds);
         if !leakage.is_ok() && !config.inputs.allow_leak {
@@ -103,7 +105,11 @@ fn stress_names(config: &ExperimentConfig) -> Vec<&'static str> {
     let mut names = vec!["history_discharge_count", "history_cycle_count"];
     let named = |value: &toml::Value| -> Option<Law> { value.clone().try_into().ok() };
     let compared = config.compare.iter().filter_map(|c| c.set.get("model.prior").and_then(named));
-    for law in compared.chain([config.model.prior]) {
+    let synthetic = match &config.target {
+        TargetConfig::Synthetic { law, .. } => Some(*law),
+        TargetConfig::Measured => None,
+    };
+    for law in compared.chain([config.model.prior]).chain(synthetic) {
         names.extend(law.stress().iter().map(|s| s.name));
     }
     names.sort_unstable();
@@ -148,6 +154,12 @@ fn summarise(config: &ExperimentConfig, cells: &[Cell], frame: &Frame) -> String
         if cells.iter().any(|c| c.facts.synthetic) { " · synthetic cells of a simulator" } else { "" };
     let raw = cells.iter().any(|c| c.table.is_none() && !pairing::discharges(c).is_empty());
     let what = if raw { "discharges" } else { "rows" };
+    let synthetic = match &config.target {
+        TargetConfig::Synthetic { law, .. } => {
+            format!("{synthetic} · synthetic targets: {law} law plus noise")
+        }
+        TargetConfig::Measured => synthetic.to_owned(),
+    };
     let hint = match (set_aside, config.dataset.as_str()) {
         (0, _) => String::new(),
         (n, EMBEDDED) => format!(" · {n} with an unusable charge set aside"),

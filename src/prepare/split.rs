@@ -45,7 +45,7 @@ impl Default for SplitConfig {
 /// One way of separating the rows; positions of rows in the frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fold {
-    /// Name: the unseen cell, or the group.
+    /// Name: the unseen cell, or `group1`, `group2`, ... in the order of the file.
     pub name: String,
     /// Usable rows to learn from, the given rows of unseen cells included where the split is in time.
     pub train: Vec<usize>,
@@ -111,8 +111,11 @@ impl SplitConfig {
             }
             Self::LeaveGroupOut { groups } => {
                 let mut seen = Vec::new();
-                let group = |g: &Vec<String>| Ok(leave_out(frame, &cell_indices(frame, g, &mut seen)?, 0));
-                groups.iter().map(group).collect::<Result<_, _>>()?
+                let mut group = |(number, group): (usize, &Vec<String>)| {
+                    let fold = leave_out(frame, &cell_indices(frame, group, &mut seen)?, 0);
+                    Ok(Fold { name: format!("group{}", number + 1), ..fold })
+                };
+                groups.iter().enumerate().map(&mut group).collect::<Result<_, _>>()?
             }
             Self::Time { fraction, others } => {
                 if !(*fraction > 0.0 && *fraction < 1.0) {
@@ -249,6 +252,6 @@ mod tests {
         assert!(matches!(fixed("C0", "C9"), Err(SplitError::UnknownCell { .. })));
         assert!(matches!(fixed("C0", "C0"), Err(SplitError::TwiceListed { .. })));
         let all = SplitConfig::LeaveOneCellOut { given: 3 };
-        assert!(matches!(all.folds(&frame), Err(SplitError::EmptySide { side: "test", .. })));
+        assert!(matches!(all.folds(&frame), Err(SplitError::EmptySide { .. })));
     }
 }

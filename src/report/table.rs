@@ -102,27 +102,24 @@ fn other_metrics(metrics: &Metrics) -> String {
     if texts.is_empty() { String::new() } else { format!("  also: {}\n", texts.join(" · ")) }
 }
 
-/// Says which references and baselines the best model beats, and which not.
+/// Says which references and baselines the experiment's own model beats, and which not.
+///
+/// The lowest figure of the table is named too, but choosing by it would be tuning on the test.
 fn verdict(comparison: &Comparison) -> String {
     let mean = |m: &Metrics| m.get("rmse").map(|r| r.mean);
-    let best = comparison
-        .models
-        .iter()
-        .filter_map(|m| Some((m.name.as_str(), mean(&m.metrics)?)))
-        .min_by(|a, b| a.1.total_cmp(&b.1));
-    let Some((name, value)) = best else { return String::new() };
+    let scored = || comparison.models.iter().filter_map(|m| Some((m.name.as_str(), mean(&m.metrics)?)));
+    let Some((name, value)) = scored().next() else { return String::new() };
     let named = comparison.references.iter().map(|(n, v)| (n.as_str(), *v));
     let measured = comparison.baselines.iter().filter_map(|(n, m)| Some((n.as_str(), mean(m)?)));
     let (beaten, not): (Vec<_>, Vec<_>) = named.chain(measured).partition(|(_, v)| value < *v);
-    let list = |v: &[(&str, f64)]| {
-        v.iter()
-            .map(|(n, v)| format!("{} {}", n.replace('_', " "), figure(*v)))
-            .collect::<Vec<_>>()
-            .join(", ")
-    };
-    let mut text = format!("  best: {name} {}; beats {}\n", figure(value), list(&beaten));
+    let one = |(n, v): &(&str, f64)| format!("{} {}", n.replace('_', " "), figure(*v));
+    let list = |v: &[(&str, f64)]| v.iter().map(one).collect::<Vec<_>>().join(", ");
+    let mut text = format!("  {name} {} beats {}\n", figure(value), list(&beaten));
     if !not.is_empty() {
-        text.push_str(&format!("  NOT beaten: {}\n", list(&not)));
+        text.push_str(&format!("  {name} does NOT beat {}\n", list(&not)));
+    }
+    if let Some(lowest) = scored().min_by(|a, b| a.1.total_cmp(&b.1)).filter(|(n, _)| *n != name) {
+        text.push_str(&format!("  lowest of the table: {}\n", one(&lowest)));
     }
     text
 }
