@@ -147,8 +147,8 @@ impl Frame {
     /// Returns the stress of a law's inputs for some rows, `[row][input]`; NaN where missing.
     pub fn stress_of(&self, names: &[&str], rows: &[usize]) -> Vec<Vec<f64>> {
         let columns: Vec<_> = names.iter().map(|n| self.stress.iter().find(|c| c.name == *n)).collect();
-        let value = |c: &Option<&Column>, row: usize| c.map_or(f64::NAN, |c| c.values[row]);
-        rows.iter().map(|&row| columns.iter().map(|c| value(c, row)).collect()).collect()
+        let value = |c: Option<&Column>, row: usize| c.map_or(f64::NAN, |c| c.values[row]);
+        rows.iter().map(|&row| columns.iter().map(|c| value(*c, row)).collect()).collect()
     }
 
     fn push_cell(&mut self, cell: &Cell, config: &FrameConfig) -> Result<(), FrameError> {
@@ -354,7 +354,7 @@ mod tests {
         Cell { id: CellId::new(name), facts, records, table: None }
     }
 
-    fn config<'a>(inputs: &'a [String], given: usize, reference: Reference) -> FrameConfig<'a> {
+    fn config(inputs: &[String], given: usize, reference: Reference) -> FrameConfig<'_> {
         FrameConfig { inputs, stress: &["history_discharge_count"], reference, given }
     }
 
