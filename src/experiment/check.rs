@@ -13,7 +13,11 @@ pub fn problems(config: &ExperimentConfig) -> Vec<Problem> {
     check_target(&config.target, &mut problems);
     check_model(&config.model, &mut problems);
     check_physics(config, &mut problems);
-    problems.extend(config.train.check().into_iter().map(|e| Problem::new(format!("train.{}", e.key), e)));
+    problems.extend(
+        config.train.check().into_iter().map(|e| {
+            Problem::new(format!("train.{}", e.key), format!("is {}; give {}", e.value, e.expected))
+        }),
+    );
     problems
 }
 
