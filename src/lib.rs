@@ -7,6 +7,7 @@
 //! Modules stand in reading order; a module imports only from those above it (ARCHITECTURE.md).
 
 #![recursion_limit = "256"]
+#![cfg_attr(test, expect(clippy::float_cmp, reason = "tests compare exact values: zeros, bounds, copies"))]
 
 pub mod device;
 pub mod file;

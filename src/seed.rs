@@ -1,6 +1,6 @@
 //! One root seed and named streams: the only source of randomness in the program.
 //!
-//! A stream is a ChaCha8 generator whose key is `sha256(root, path)`. Streams are drawn by name
+//! A stream is a `ChaCha8` generator whose key is `sha256(root, path)`. Streams are drawn by name
 //! (`member/3/epoch/17/shuffle`), so nothing about a generator has to be stored for a resume and a member's
 //! draws do not depend on who shares its population.
 
@@ -19,6 +19,7 @@ impl Seed {
     }
 
     /// Returns the node `name` below this one.
+    #[must_use]
     pub fn child(&self, name: impl std::fmt::Display) -> Self {
         Self(digest(&self.0, name.to_string().as_bytes()))
     }

@@ -5,14 +5,15 @@ use std::path::{Path, PathBuf};
 use super::experiment::{INTERRUPT, Overrides, Progress, catch_interrupt, read};
 use super::{Globals, print};
 use crate::device::Backend;
-use crate::experiment::{Comparison, compare};
+use crate::experiment::Comparison;
+use crate::experiment::compare::{self, CompareContext};
 use crate::file;
 use crate::report::{Figure, table};
 use crate::train::Observe;
 
 /// Fits each model of the experiments on the same folds: physics, linear, dense, hybrid, their ablations and baselines.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(super) struct Args {
     /// Experiment files.
     #[arg(required = true)]
     experiments: Vec<PathBuf>,
@@ -30,7 +31,7 @@ pub struct Args {
 ///
 /// # Errors
 /// Whatever an experiment says.
-pub fn run(args: &Args, globals: &Globals) -> anyhow::Result<()> {
+pub(super) fn run(args: &Args, globals: &Globals) -> anyhow::Result<()> {
     catch_interrupt()?;
     let mut found = Vec::new();
     for path in &args.experiments {
@@ -51,7 +52,8 @@ fn one(path: &Path, args: &Args, globals: &Globals) -> anyhow::Result<Comparison
     let mut observe = |label: &str, config: &crate::experiment::ExperimentConfig| -> Box<dyn Observe> {
         Box::new(Progress::new(label, config.train.epochs, globals.quiet))
     };
-    Ok(compare::compare(&name, &config, &globals.root, args.backend, &INTERRUPT, &mut observe)?)
+    let context = CompareContext { root: &globals.root, backend: args.backend, interrupt: &INTERRUPT };
+    Ok(compare::compare(&name, &config, context, &mut observe)?)
 }
 
 fn store(comparison: &Comparison, folder: &Path) -> anyhow::Result<PathBuf> {

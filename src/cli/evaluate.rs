@@ -10,7 +10,7 @@ use crate::report::table;
 
 /// Loads a run's weights, predicts its unseen rows again and reports the figures.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(super) struct Args {
     /// Run folder, or `models/NAME/latest`.
     run: PathBuf,
 }
@@ -19,7 +19,7 @@ pub struct Args {
 ///
 /// # Errors
 /// Whatever the run says: unfinished, damaged, of other data or of another version.
-pub fn run(args: &Args, globals: &Globals) -> anyhow::Result<()> {
+pub(super) fn run(args: &Args, globals: &Globals) -> anyhow::Result<()> {
     let (folder, state) = RunFolder::open(&globals.root, &args.run)?;
     let config = folder.config()?;
     let task = Task::load(&config, &globals.root)?;

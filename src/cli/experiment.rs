@@ -11,27 +11,27 @@ use crate::file::FileError;
 use crate::train::{EpochReport, Interrupt, Observe};
 
 /// The experiment that runs when none is named, on the embedded fleet.
-pub const QUICKSTART: &str = include_str!("../../experiments/quickstart.toml");
+pub(super) const QUICKSTART: &str = include_str!("../../experiments/quickstart.toml");
 
 /// Set by Ctrl-C; fits look at it after each step.
-pub static INTERRUPT: Interrupt = Interrupt::new();
+pub(super) static INTERRUPT: Interrupt = Interrupt::new();
 
 /// Flags that lie over an experiment file.
 #[derive(Debug, clap::Args)]
-pub struct Overrides {
+pub(super) struct Overrides {
     /// Root of every random stream, instead of the file's.
     #[arg(long)]
-    pub seed: Option<u64>,
+    pub(super) seed: Option<u64>,
     /// Sets a key of the experiment (`--set train.epochs=50`); may be repeated.
     #[arg(long = "set", value_name = "KEY=VALUE")]
-    pub set: Vec<String>,
+    pub(super) set: Vec<String>,
 }
 
 /// Reads an experiment, or the embedded quickstart; returns its name and settings.
 ///
 /// # Errors
 /// Every problem of the file at once.
-pub fn read(path: Option<&Path>, overrides: &Overrides) -> anyhow::Result<(String, ExperimentConfig)> {
+pub(super) fn read(path: Option<&Path>, overrides: &Overrides) -> anyhow::Result<(String, ExperimentConfig)> {
     let mut set = overrides.set.clone();
     set.extend(overrides.seed.map(|seed| format!("seed={seed}")));
     let Some(path) = path else {
@@ -45,30 +45,30 @@ pub fn read(path: Option<&Path>, overrides: &Overrides) -> anyhow::Result<(Strin
 ///
 /// # Errors
 /// Where the system refuses the handler.
-pub fn catch_interrupt() -> anyhow::Result<()> {
+pub(super) fn catch_interrupt() -> anyhow::Result<()> {
     ctrlc::set_handler(|| INTERRUPT.interrupt()).context("cannot catch Ctrl-C")
 }
 
 /// Returns the time for the name of a run and for its record.
-pub fn stamp() -> (String, String) {
+pub(super) fn stamp() -> (String, String) {
     let now = chrono::Utc::now();
     (now.format("%Y%m%d-%H%M%S").to_string(), now.to_rfc3339_opts(chrono::SecondsFormat::Secs, true))
 }
 
 /// Returns a path as people write it.
-pub fn shown(path: &Path, root: &Path) -> PathBuf {
+pub(super) fn shown(path: &Path, root: &Path) -> PathBuf {
     path.strip_prefix(root).unwrap_or(path).to_path_buf()
 }
 
 /// A progress bar over epochs.
-pub struct Progress {
+pub(super) struct Progress {
     bar: ProgressBar,
     drawn: Instant,
 }
 
 impl Progress {
     /// Returns a bar on stderr, hidden when `quiet`.
-    pub fn new(label: &str, epochs: u32, quiet: bool) -> Self {
+    pub(super) fn new(label: &str, epochs: u32, quiet: bool) -> Self {
         let target = if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
         let bar = ProgressBar::with_draw_target(Some(u64::from(epochs)), target);
         let template = "{prefix:<10} {bar:32} epoch {pos}/{len}  {msg}  eta {eta}";

@@ -8,7 +8,7 @@ use crate::experiment::folder::resolved_toml;
 
 /// Works on experiment files.
 #[derive(Debug, clap::Subcommand)]
-pub enum Command {
+pub(super) enum Command {
     /// Checks a file, all problems at once, and prints it resolved, every default included.
     Check {
         /// Experiment file.
@@ -22,7 +22,7 @@ pub enum Command {
 ///
 /// # Errors
 /// Every problem of the file at once.
-pub fn run(command: &Command, globals: &Globals) -> anyhow::Result<()> {
+pub(super) fn run(command: &Command, globals: &Globals) -> anyhow::Result<()> {
     let Command::Check { file, overrides } = command;
     let (_, config) = read(Some(file), overrides)?;
     if globals.json {

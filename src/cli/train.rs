@@ -13,7 +13,7 @@ use crate::report::table;
 
 /// Trains the model of an experiment and reports it beside its baselines.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(super) struct Args {
     /// Experiment file; without one, the quickstart on the embedded fleet.
     experiment: Option<PathBuf>,
     /// Backend of the networks: flex, ndarray or wgpu (see `fadecast devices`).
@@ -30,7 +30,7 @@ pub struct Args {
 ///
 /// # Errors
 /// Whatever the experiment or the run says.
-pub fn run(args: &Args, globals: &Globals) -> anyhow::Result<()> {
+pub(super) fn run(args: &Args, globals: &Globals) -> anyhow::Result<()> {
     catch_interrupt()?;
     let outcome = match &args.resume {
         Some(run) => resume(run, globals)?,

@@ -93,7 +93,7 @@ impl<'a> CellContext<'a> {
 }
 
 /// Returns the samples that charge, with time in order: positions where the current is above the rest current.
-pub fn charging(samples: &Samples) -> Vec<usize> {
+pub(super) fn charging(samples: &Samples) -> Vec<usize> {
     let is_charging = |&idx: &usize| samples.current_ampere[idx] > REST_CURRENT_AMPERE;
     (0..samples.len()).filter(is_charging).collect()
 }
@@ -134,6 +134,6 @@ fn longest_rest(cell: &Cell, charges: &[usize]) -> Option<f64> {
 }
 
 /// Returns hours for seconds.
-pub fn hours(seconds: f64) -> f64 {
+pub(super) fn hours(seconds: f64) -> f64 {
     seconds / SECONDS_PER_HOUR
 }

@@ -70,6 +70,17 @@ pub struct Course {
     pub predicted: Vec<(String, Vec<(f64, f64)>)>,
 }
 
+/// Where and on what a comparison is made.
+#[derive(Debug, Clone, Copy)]
+pub struct CompareContext<'a> {
+    /// Working directory with `datasets/`.
+    pub root: &'a Path,
+    /// Backend of the networks.
+    pub backend: Backend,
+    /// Flag that asks for a pause.
+    pub interrupt: &'a Interrupt,
+}
+
 /// Fits and scores the experiment's model and each of its `compare` entries.
 ///
 /// # Errors
@@ -77,11 +88,10 @@ pub struct Course {
 pub fn compare(
     name: &str,
     config: &ExperimentConfig,
-    root: &Path,
-    backend: Backend,
-    interrupt: &Interrupt,
+    context: CompareContext,
     observe: &mut dyn FnMut(&str, &ExperimentConfig) -> Box<dyn Observe>,
 ) -> Result<Comparison, ExperimentError> {
+    let CompareContext { root, backend, interrupt } = context;
     let task = Task::load(config, root)?;
     let mut comparison = begin(name, config, &task);
     for (label, config) in entries(name, config)? {
@@ -154,7 +164,7 @@ fn parameters(
     fitted: &Fitted,
 ) -> BTreeMap<String, Vec<(String, f64, Option<f64>)>> {
     let names = config.model.prior.parameters().iter().map(|p| p.name.to_owned());
-    let of = |law: &super::fitted::FittedLaw| {
+    let of = |law: &super::fold::FittedLaw| {
         let values = law.theta.iter().zip(&law.standard_errors);
         names.clone().zip(values).map(|(name, (v, se))| (name, *v, *se)).collect()
     };

@@ -6,6 +6,7 @@ pub mod compare;
 pub mod config;
 pub mod error;
 pub mod fitted;
+pub mod fold;
 pub mod folder;
 pub mod parse;
 pub mod run;

@@ -240,7 +240,7 @@ mod tests {
 
     #[test]
     fn the_resolved_experiment_reads_back_as_itself() {
-        let text = "cells = [\"A\"]\n[split]\nkind = \"time\"\nfraction = 0.8\n[references]\nline = 0.04\n\
+        let text = "kind = \"trajectory\"\ncells = [\"A\"]\n[split]\nkind = \"time\"\nfraction = 0.8\n[references]\nline = 0.04\n\
             [train]\nloss = { huber = { delta = 0.2 } }\n[[compare]]\nname = \"p\"\nset = { \"model.kind\" = \"physics\" }";
         let config = parse(text, "x.toml", &[]).unwrap();
         let again = parse(&toml::to_string(&config).unwrap(), "y.toml", &[]).unwrap();

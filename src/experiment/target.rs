@@ -10,7 +10,7 @@ use crate::prepare::{Frame, Scaler};
 use crate::seed::Seed;
 
 /// Replaces the capacities of the frame where the experiment asks for synthetic ones.
-pub fn apply(config: &ExperimentConfig, frame: &mut Frame) {
+pub(super) fn apply(config: &ExperimentConfig, frame: &mut Frame) {
     let TargetConfig::Synthetic { law, parameters, noise } = &config.target else { return };
     let value = |p: &crate::physics::Parameter| parameters.get(p.name).copied().unwrap_or(p.start);
     let theta: Vec<f64> = law.parameters().iter().map(value).collect();

@@ -10,7 +10,7 @@ use crate::dataset::store::Store;
 use crate::dataset::{Cell, pairing};
 use crate::descriptor;
 use crate::physics::Law;
-use crate::prepare::{Fold, Frame, FrameConfig};
+use crate::prepare::{Fold, Frame, FrameConfig, Row};
 use crate::seed::Seed;
 use crate::simulate::{self, FleetConfig};
 
@@ -125,7 +125,10 @@ fn check_leakage(config: &ExperimentConfig, frame: &Frame, folds: &[Fold]) -> Le
     let columns = frame.inputs.iter().filter(|_| config.model.kind != ModelKind::Physics).chain(stress);
     let candidates: Vec<Candidate> =
         columns.map(|c| Candidate { name: &c.name, source: c.source, values: &c.values }).collect();
-    let labels: Vec<f64> = frame.rows.iter().map(|r| r.capacity_ah).collect();
+    // Among cells of several sizes the nominal capacity explains most of the capacity, but nothing of the health.
+    let one_size = frame.cells.windows(2).all(|c| (c[0].reference_ah - c[1].reference_ah).abs() < 1e-9);
+    let label = |r: &Row| if one_size { r.capacity_ah } else { r.soh };
+    let labels: Vec<f64> = frame.rows.iter().map(label).collect();
     let rows: Vec<leakage::Row> =
         frame.rows.iter().map(|r| leakage::Row { cell_idx: r.cell_idx, cycle: r.cycle }).collect();
     let cells: Vec<CellId> = frame.cells.iter().map(|c| c.id.clone()).collect();
@@ -135,7 +138,7 @@ fn check_leakage(config: &ExperimentConfig, frame: &Frame, folds: &[Fold]) -> Le
     leakage::check(&leakage::Inputs {
         candidates: &candidates,
         labels: &labels,
-        unit: "Ah",
+        unit: if one_size { "Ah" } else { "SoH" },
         rows: &rows,
         cells: &cells,
         folds: &folds,

@@ -110,7 +110,7 @@ pub struct StressInput {
 
 impl StressInput {
     /// Cycles done before the one whose capacity is asked for, the same for every law.
-    pub const DISCHARGE_COUNT: Self = Self { name: "history_discharge_count", unit: "1" };
+    pub const DISCHARGE_COUNT: Self = Self { name: "history_cycle_count", unit: "1" };
     /// Time from the first record of the cell to now.
     pub const ELAPSED_TIME: Self = Self { name: "history_elapsed_time", unit: "s" };
     /// Throughput before this cycle, both directions, over twice the nominal capacity.

@@ -13,7 +13,7 @@ use crate::descriptor::{self, CellContext, Descriptor};
 pub struct Row {
     /// Position in [`Frame::cells`].
     pub cell_idx: usize,
-    /// Number of the discharge in its cell, from 1; for ready-made rows the cycle.
+    /// Cycle that the source counts, else the number of the discharge in its cell, from 1.
     pub cycle: u32,
     /// Capacity [Ah]; NaN where the source states none.
     pub capacity_ah: f64,
@@ -147,8 +147,8 @@ impl Frame {
     /// Returns the stress of a law's inputs for some rows, `[row][input]`; NaN where missing.
     pub fn stress_of(&self, names: &[&str], rows: &[usize]) -> Vec<Vec<f64>> {
         let columns: Vec<_> = names.iter().map(|n| self.stress.iter().find(|c| c.name == *n)).collect();
-        let value = |c: &Option<&Column>, row: usize| c.map_or(f64::NAN, |c| c.values[row]);
-        rows.iter().map(|&row| columns.iter().map(|c| value(c, row)).collect()).collect()
+        let value = |c: Option<&Column>, row: usize| c.map_or(f64::NAN, |c| c.values[row]);
+        rows.iter().map(|&row| columns.iter().map(|c| value(*c, row)).collect()).collect()
     }
 
     fn push_cell(&mut self, cell: &Cell, config: &FrameConfig) -> Result<(), FrameError> {
@@ -188,7 +188,8 @@ impl Frame {
             let integrated = || net_charge_ah(&record.samples).map(|q| -q);
             let capacity_ah = record.stated_capacity_ah.or_else(integrated).unwrap_or(f64::NAN);
             let set_aside = pairing.charge_unusable.map(|d| format!("unusable charge: {d}"));
-            self.rows.push(Row { cell_idx, cycle: pairing.ordinal, capacity_ah, soh: f64::NAN, set_aside });
+            let cycle = record.cycle_count.unwrap_or(pairing.ordinal);
+            self.rows.push(Row { cell_idx, cycle, capacity_ah, soh: f64::NAN, set_aside });
         }
         let from = self.rows.len() - context.discharges.len();
         for column in self.inputs.iter_mut().chain(&mut self.stress) {
@@ -353,7 +354,7 @@ mod tests {
         Cell { id: CellId::new(name), facts, records, table: None }
     }
 
-    fn config<'a>(inputs: &'a [String], given: usize, reference: Reference) -> FrameConfig<'a> {
+    fn config(inputs: &[String], given: usize, reference: Reference) -> FrameConfig<'_> {
         FrameConfig { inputs, stress: &["history_discharge_count"], reference, given }
     }
 

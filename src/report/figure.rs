@@ -11,7 +11,7 @@ use crate::experiment::Comparison;
 use crate::experiment::compare::Course;
 use crate::file::{self, FileError};
 
-/// Colours that people with any colour vision tell apart [Okabe2008]; black is for what was measured.
+/// Colours that people with any colour vision tell apart `[Okabe2008]`; black is for what was measured.
 const COLOURS: [&str; 7] = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442"];
 
 /// Most panels of one figure; a fleet shows its first folds.

@@ -15,7 +15,7 @@ const LEVELS: [&[&str]; 6] = [
     &["dataset", "simulate"],
     &["descriptor", "prepare"],
     &["model", "train"],
-    &["report", "experiment", "cli"],
+    &["experiment", "report", "cli"],
 ];
 
 /// The one import upwards: `prepare::batch` fills the trainer's `Rows`, so that `f32` is made in one file.
