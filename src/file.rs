@@ -265,6 +265,37 @@ pub fn sha256(path: &Path) -> Result<String, FileError> {
     }
 }
 
+/// A writer that hashes what it passes on.
+#[derive(Debug)]
+pub struct HashingWriter<W> {
+    inner: W,
+    hasher: Sha256,
+}
+
+impl<W: Write> HashingWriter<W> {
+    /// Returns a writer in front of `inner`.
+    pub fn new(inner: W) -> Self {
+        Self { inner, hasher: Sha256::new() }
+    }
+
+    /// Returns the SHA-256 of all that was written, as lower-case hexadecimal.
+    pub fn finish(self) -> String {
+        hex(&self.hasher.finalize())
+    }
+}
+
+impl<W: Write> Write for HashingWriter<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let n = self.inner.write(bytes)?;
+        self.hasher.update(&bytes[..n]);
+        Ok(n)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
+}
+
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
@@ -319,6 +350,10 @@ mod tests {
         let path = folder.path().join("abc");
         write_atomic(&path, b"abc").unwrap();
         assert_eq!(sha256(&path).unwrap(), expected);
+        let mut out = HashingWriter::new(Vec::new());
+        out.write_all(b"a").and_then(|()| out.write_all(b"bc")).unwrap();
+        assert_eq!(out.inner, b"abc");
+        assert_eq!(out.finish(), expected);
     }
 
     #[test]

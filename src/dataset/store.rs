@@ -331,11 +331,7 @@ fn write_cells(folder: &Path, cells: &[Cell]) -> Result<Vec<CellEntry>, StoreErr
 }
 
 fn write_cell(folder: &Path, cell: &Cell) -> Result<CellEntry, StoreError> {
-    let mut tables = BTreeMap::new();
-    for name in table::write_cell(folder, &stem(&cell.id), cell)? {
-        let sha256 = file::sha256(&folder.join(&name))?;
-        tables.insert(name, sha256);
-    }
+    let tables = table::write_cell(folder, &stem(&cell.id), cell)?;
     let mut records = BTreeMap::new();
     for record in &cell.records {
         *records.entry(record.phase).or_default() += 1;

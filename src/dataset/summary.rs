@@ -118,7 +118,7 @@ fn in_numbers(cell: &Cell) -> CellInNumbers {
         input_rows: cell.table.as_ref().map_or(0, |t| t.cycle_count.len()),
         discharges: capacities.len(),
         first_capacity_ah: known().next(),
-        last_capacity_ah: known().last(),
+        last_capacity_ah: known().next_back(),
         eol_cycle: eol_cycle(&cell.facts, &capacities),
     }
 }

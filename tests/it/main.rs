@@ -2,6 +2,11 @@
 
 #[cfg(test)]
 mod experiments; // Experiments through the program: trained, killed, resumed, compared, refused.
+mod bad_input; // A clear error, the right exit code, no panic, nothing half-written.
+#[cfg(test)]
+mod cli_datasets; // Datasets through the program: import, fetch, list, show, check.
+#[cfg(test)]
+mod program; // The program as a person runs it.
 #[cfg(test)]
 mod reproduce; // The same bytes, killed or not, alone or in a population.
 #[cfg(test)]

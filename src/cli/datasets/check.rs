@@ -1,8 +1,9 @@
 //! `fadecast datasets check`: the quality report of a dataset.
 
 use super::counted;
+use crate::cell::Phase;
 use crate::cli::{Globals, print};
-use crate::dataset::quality::{Finding, QualityReport, RULES, RuleRow, Severity, check};
+use crate::dataset::quality::{CellSummary, Finding, QualityReport, RULES, RuleRow, Severity, check};
 use crate::dataset::store::Store;
 use crate::report::table::aligned;
 
@@ -57,9 +58,9 @@ fn rules(report: &QualityReport) -> String {
     }
     let clean = RULES.len() - found().count();
     let says = |row: &RuleRow| format!("  {}: {}, so {}\n", row.name, row.sentence, row.consequence);
-    let sentences: String = found().map(says).collect();
-    let table = if rows.len() > 1 { format!("{}\n{sentences}", aligned(&rows)) } else { String::new() };
-    format!("{table}  {} found nothing\n", counted(clean as u64, "rule"))
+    let sentences: Vec<String> = found().map(says).collect();
+    let table = if rows.len() > 1 { aligned(&rows) + "\n" } else { String::new() };
+    format!("{table}{}  {} found nothing\n", sentences.concat(), counted(clean as u64, "rule"))
 }
 
 /// A line a cell with findings, where there are many cells.
@@ -67,65 +68,60 @@ fn per_cell(report: &QualityReport) -> String {
     if report.cells.len() <= MOST_COLUMNS {
         return String::new();
     }
-    let mut text = String::from("\ncells\n");
-    for cell in report.cells.iter().filter(|c| c.findings > 0) {
+    let line = |cell: &CellSummary| {
         let counts: Vec<String> =
             cell.by_rule.iter().map(|(rule, n)| format!("{} {n}", rule.name())).collect();
-        text += &format!("  {}: {}\n", cell.cell, counts.join(", "));
-    }
-    text
+        format!("  {}: {}\n", cell.cell, counts.join(", "))
+    };
+    let lines: Vec<String> = report.cells.iter().filter(|c| c.findings > 0).map(line).collect();
+    if lines.is_empty() { String::new() } else { format!("\ncells\n{}", lines.concat()) }
 }
 
+/// The worst findings first; in the order of cells and records within.
 fn findings(report: &QualityReport, most: usize) -> String {
     if report.findings.is_empty() {
         return String::new();
     }
-    let mut text = String::from("\nfindings\n");
-    // The worst first; the order of cells and records within.
     let mut sorted: Vec<&Finding> = report.findings.iter().collect();
     sorted.sort_by_key(|f| std::cmp::Reverse(f.severity));
-    text.extend(sorted.iter().take(most).map(|f| line(f)));
-    let rest = sorted.len().saturating_sub(most);
-    if rest > 0 {
-        text += &format!("  and {rest} more; --all prints them\n");
-    }
-    text
+    let lines: Vec<String> = sorted.iter().take(most).map(|f| line(f)).collect();
+    let rest = sorted.len() - lines.len();
+    let more = if rest > 0 { format!("  and {rest} more; --all prints them\n") } else { String::new() };
+    format!("\nfindings\n{}{more}", lines.concat())
 }
 
 fn line(finding: &Finding) -> String {
-    let mut place = finding.cell.as_ref().map_or_else(|| "dataset".into(), ToString::to_string);
-    if let (Some(record), Some(phase)) = (finding.record, finding.phase) {
-        place += &format!(" record {record} ({})", phase.name());
-    }
-    if let Some(cycle) = finding.cycle {
-        place += &format!(" cycle {cycle}");
-    }
-    format!("  {place}: {}: {}\n", finding.rule.name(), finding.found)
+    let cell = finding.cell.as_ref().map_or_else(|| "dataset".into(), ToString::to_string);
+    let phase = finding.phase.map_or("", Phase::name);
+    let record = finding.record.map_or_else(String::new, |r| format!(" record {r} ({phase})"));
+    let cycle = finding.cycle.map_or_else(String::new, |c| format!(" cycle {c}"));
+    format!("  {cell}{record}{cycle}: {}: {}\n", finding.rule.name(), finding.found)
 }
 
 fn totals(report: &QualityReport) -> String {
     let totals = &report.totals;
-    let phases = totals.phases.iter().map(|(phase, n)| format!("{} {}", phase.name(), n.records));
-    let phases = phases.collect::<Vec<_>>().join(", ");
+    let phases: Vec<String> =
+        totals.phases.iter().map(|(phase, n)| format!("{} {}", phase.name(), n.records)).collect();
     let n_records: u64 = totals.phases.values().map(|n| n.records).sum();
     let n_samples: u64 = totals.phases.values().map(|n| n.samples).sum();
-    let mut text = format!("total   {}", counted(totals.cells, "cell"));
+    let mut parts = vec![counted(totals.cells, "cell")];
     if totals.synthetic_cells > 0 {
-        text += &format!(" ({} synthetic)", totals.synthetic_cells);
+        parts.push(format!("{} of them synthetic", totals.synthetic_cells));
     }
     if n_records > 0 {
-        let samples = counted(n_samples, "sample");
-        text += &format!(" · {} ({phases}) · {samples}", counted(n_records, "record"));
-        text += &format!(
-            "\n        {}, {} of them after a usable charge",
-            counted(totals.discharges, "discharge"),
-            totals.discharges_with_usable_charge
-        );
+        parts.push(format!("{} ({})", counted(n_records, "record"), phases.join(", ")));
+        parts.push(counted(n_samples, "sample"));
     }
     if totals.rows > 0 {
-        text += &format!(" · {}", counted(totals.rows, "row"));
+        parts.push(counted(totals.rows, "row"));
     }
-    text + "\n        nothing is dropped: a finding marks, it does not remove\n"
+    let discharges = counted(totals.discharges, "discharge");
+    let usable = totals.discharges_with_usable_charge;
+    format!(
+        "total   {}\n        {discharges}, {usable} of them after a usable charge\n        \
+         nothing is dropped: a finding marks, it does not remove\n",
+        parts.join(" · ")
+    )
 }
 
 fn severity(severity: Severity) -> &'static str {

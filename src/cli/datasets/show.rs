@@ -7,6 +7,12 @@ use crate::dataset::store::Store;
 use crate::dataset::summary::{CellInNumbers, DatasetSummary, summary};
 use crate::report::table::aligned;
 
+/// Notes that are printed.
+const MOST_NOTES: usize = 20;
+
+/// Cells that a note names.
+const MOST_LISTED: usize = 4;
+
 /// What to show.
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -63,7 +69,7 @@ fn row(cell: &CellInNumbers) -> Vec<String> {
     let eol_cycle = eol_ah.map(|_| cell.eol_cycle.map_or_else(|| "not reached".into(), |c| c.to_string()));
     let mut records = phases(&cell.records);
     if cell.input_rows > 0 {
-        records = counted(cell.input_rows as u64, "row of inputs").replace("inputss", "inputs");
+        records = counted(cell.input_rows as u64, "row");
     }
     let mark = if facts.synthetic { " (synthetic)" } else { "" };
     vec![
@@ -90,16 +96,27 @@ fn notes(shown: &DatasetSummary) -> String {
             }
         }
     }
+    if said.is_empty() {
+        return String::new();
+    }
     let line = |(sentence, cells): &(String, Vec<&str>)| {
-        let of = if cells.len() == shown.cells.len() && cells.len() > 1 {
-            "all cells".into()
-        } else if cells.len() > 8 {
-            format!("{} and {} more", cells[..8].join(", "), cells.len() - 8)
-        } else {
-            cells.join(", ")
-        };
-        format!("  {of}: {sentence}\n")
+        format!("  {}: {sentence}", listed(cells, shown.cells.len()))
     };
-    let lines: String = said.iter().map(line).collect();
-    if lines.is_empty() { lines } else { format!("\nnotes\n{lines}") }
+    let mut lines = vec!["\nnotes".to_owned()];
+    lines.extend(said.iter().take(MOST_NOTES).map(line));
+    if said.len() > MOST_NOTES {
+        lines.push(format!("  and {} more; --json has them", said.len() - MOST_NOTES));
+    }
+    lines.join("\n")
+}
+
+/// Returns the first names, and how many there are more.
+fn listed(cells: &[&str], n_cells: usize) -> String {
+    match cells.get(..MOST_LISTED) {
+        _ if cells.len() == n_cells && n_cells > 1 => "all cells".into(),
+        Some(first) if cells.len() > MOST_LISTED => {
+            format!("{} and {} more", first.join(", "), cells.len() - MOST_LISTED)
+        }
+        _ => cells.join(", "),
+    }
 }
