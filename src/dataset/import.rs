@@ -75,7 +75,8 @@ pub fn import(
     let sources = sources.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
     // A reader says more of a path that is not there or no file of its format than a hash does.
     let cells = cells?;
-    stored(store, reader, plan, sources?, &cells, progress)
+    progress(Step::Write(cells.len()));
+    stored(store, reader.name(), plan, sources?, &cells)
 }
 
 /// Downloads NASA's published archive from `url` into the store's `.downloads` and imports its `.mat` files.
@@ -138,25 +139,24 @@ fn import_archive(
     let cells = reader.read(&paths, &plan.options, &mut |name| progress(Step::Read(name)))?;
     let name = archive.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let source = SourceFile { name, bytes: archive.n_bytes, sha256: archive.sha256.clone() };
-    stored(store, &reader, plan, vec![source], &cells, progress)
+    progress(Step::Write(cells.len()));
+    stored(store, reader.name(), plan, vec![source], &cells)
 }
 
 fn stored(
     store: &Store,
-    reader: &dyn Reader,
+    format: &str,
     plan: &ImportPlan,
     sources: Vec<SourceFile>,
     cells: &[Cell],
-    progress: &mut dyn FnMut(Step<'_>),
 ) -> Result<Manifest, ImportError> {
-    progress(Step::Write(cells.len()));
     let manifest = Manifest {
         schema: SCHEMA,
         name: plan.name.clone(),
-        format: reader.name().into(),
+        format: format.into(),
         created: plan.created.clone(),
         fadecast: env!("CARGO_PKG_VERSION").into(),
-        licence_note: plan.licence_note.clone().unwrap_or_else(|| licence_note(reader.name()).into()),
+        licence_note: plan.licence_note.clone().unwrap_or_else(|| licence_note(format).into()),
         sources,
         cells: Vec::new(),
     };

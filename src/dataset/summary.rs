@@ -118,7 +118,7 @@ fn in_numbers(cell: &Cell) -> CellInNumbers {
         input_rows: cell.table.as_ref().map_or(0, |t| t.cycle_count.len()),
         discharges: capacities.len(),
         first_capacity_ah: known().next(),
-        last_capacity_ah: known().last(),
+        last_capacity_ah: known().next_back(),
         eol_cycle: eol_cycle(&cell.facts, &capacities),
     }
 }
@@ -154,7 +154,7 @@ mod tests {
 
     #[test]
     fn the_end_of_life_is_a_discharge_and_no_record() {
-        let record = |index, capacity| {
+        let record = |index, capacity: f64| {
             let phase = if capacity > 0.0 { Phase::Discharge } else { Phase::Charge };
             let mut record = Record::new(index, phase);
             record.stated_capacity_ah = Some(capacity).filter(|c| *c > 0.0 && c.is_finite());
