@@ -154,7 +154,7 @@ mod tests {
 
     #[test]
     fn the_end_of_life_is_a_discharge_and_no_record() {
-        let record = |index, capacity| {
+        let record = |index, capacity: f64| {
             let phase = if capacity > 0.0 { Phase::Discharge } else { Phase::Charge };
             let mut record = Record::new(index, phase);
             record.stated_capacity_ah = Some(capacity).filter(|c| *c > 0.0 && c.is_finite());
