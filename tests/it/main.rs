@@ -1,10 +1,13 @@
 //! The integration tests, one binary: it links the library once.
 
+#![cfg_attr(test, expect(clippy::disallowed_methods, reason = "tests make broken files on purpose"))]
+
 #[cfg(test)]
-mod experiments; // Experiments through the program: trained, killed, resumed, compared, refused.
 mod bad_input; // A clear error, the right exit code, no panic, nothing half-written.
 #[cfg(test)]
 mod cli_datasets; // Datasets through the program: import, fetch, list, show, check.
+#[cfg(test)]
+mod experiments; // Experiments through the program: trained, killed, resumed, compared, refused.
 #[cfg(test)]
 mod program; // The program as a person runs it.
 #[cfg(test)]
