@@ -1,5 +1,6 @@
 //! What an error looks like to the person and to the shell.
 
+use crate::dataset::import::ImportError;
 use crate::dataset::store::StoreError;
 use crate::device::DeviceError;
 use crate::experiment::ExperimentError;
@@ -33,6 +34,7 @@ pub(super) fn code(error: &anyhow::Error) -> u8 {
             e.is::<ConfigError>()
                 || e.is::<DeviceError>()
                 || e.downcast_ref().is_some_and(|e| matches!(e, StoreError::Name { .. }))
+                || e.downcast_ref().is_some_and(|e| matches!(e, ImportError::Store(StoreError::Name { .. })))
         });
         if wrong { USAGE } else { FAILED }
     })
@@ -68,6 +70,7 @@ mod tests {
             (ExperimentError::from(device.clone()).into(), 2),
             (device.into(), 2),
             (StoreError::Name { name: "/".into() }.into(), 2),
+            (ImportError::from(StoreError::Name { name: "/".into() }).into(), 2),
             (StoreError::Exists { name: "a".into() }.into(), 1),
             (FileError::write("a", full_disk()).into(), 1),
         ];

@@ -48,7 +48,7 @@ pub(super) fn needed_map<'a>(paths: &[PathBuf], options: &'a ReadOptions) -> Res
     options.map.as_deref().ok_or_else(|| ReadError::Format {
         path: paths.first().cloned().unwrap_or_default(),
         format: "self-explaining",
-        found: "its columns need a map; write one in TOML and name it".into(),
+        found: "its columns need a map; write one in TOML and name it with --map".into(),
     })
 }
 
