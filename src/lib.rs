@@ -23,11 +23,13 @@ pub mod dataset;
 pub mod simulate;
 
 pub mod descriptor;
+pub mod prepare;
 
 pub mod model;
 pub mod train;
 
-pub mod cli;
 pub mod experiment;
-pub mod prepare;
+
 pub mod report;
+
+pub mod cli;

@@ -21,7 +21,7 @@ pub(super) struct Args {
     backend: Backend,
     #[command(flatten)]
     overrides: Overrides,
-    /// Goes on with a run that was killed or interrupted (its folder, or `models/NAME/latest`).
+    /// Goes on with a run that was killed or interrupted (its folder models/EXPERIMENT/RUN).
     #[arg(long, value_name = "RUN", conflicts_with_all = ["experiment", "set", "seed", "backend"])]
     resume: Option<PathBuf>,
 }

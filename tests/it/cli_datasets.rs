@@ -156,7 +156,7 @@ fn xjtu_tables_are_180_cells_with_16_inputs_and_a_label() {
 fn published(comment: &str) -> Vec<u8> {
     let zip = |name: &str, bytes: &[u8]| {
         let mut out = zip::ZipWriter::new(Cursor::new(Vec::new()));
-        out.set_comment(comment);
+        out.set_comment(comment).unwrap();
         out.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
         out.write_all(bytes).unwrap();
         out.finish().unwrap().into_inner()

@@ -1,6 +1,13 @@
 //! The integration tests, one binary: it links the library once.
 
-#![cfg_attr(test, expect(clippy::disallowed_methods, reason = "tests make broken files on purpose"))]
+#![cfg_attr(
+    test,
+    expect(
+        clippy::disallowed_methods,
+        clippy::print_stdout,
+        reason = "tests break files and say what they skip"
+    )
+)]
 
 #[cfg(test)]
 mod bad_input; // A clear error, the right exit code, no panic, nothing half-written.
