@@ -122,9 +122,15 @@ impl Value {
 
 /// Reads all variables of the `.mat` file `bytes`, version 5 (`-v6`, `-v7`) or 7.3; `path` is for the messages.
 ///
+/// Fields of structs that are called as one of `unread` may be [`Value::Unsupported`], which takes no memory.
+///
 /// # Errors
 /// [`ReadError::Format`] where it is no such file, [`ReadError::Damaged`] with the byte where it is broken.
-pub fn read_variables(path: &Path, bytes: Vec<u8>) -> Result<Vec<(String, Value)>, ReadError> {
+pub fn read_variables(
+    path: &Path,
+    bytes: Vec<u8>,
+    unread: &'static [&'static str],
+) -> Result<Vec<(String, Value)>, ReadError> {
     if mat73::is_hdf5(&bytes) {
         return mat73::parse(bytes).map_err(|e| ReadError::Damaged {
             path: path.into(),
@@ -132,7 +138,8 @@ pub fn read_variables(path: &Path, bytes: Vec<u8>) -> Result<Vec<(String, Value)
             found: e.to_string(),
         });
     }
-    mat5::parse(&bytes).map_err(|e| match e.place() {
+    let limits = mat5::Limits { unread_fields: unread, ..mat5::Limits::default() };
+    mat5::parse_within(&bytes, &limits).map_err(|e| match e.place() {
         Some(place) => {
             ReadError::Damaged { path: path.into(), place: place.to_string(), found: e.to_string() }
         }

@@ -16,6 +16,18 @@ use super::{ReadError, ReadOptions, Reader};
 use crate::cell::{CellId, Phase};
 use crate::dataset::{Cell, Record, Samples, Spectrum};
 
+/// Fields that no table has a column for, a third of a file: set points, and raw channels of the impedance bridge.
+const UNREAD: [&str; 8] = [
+    "Voltage_charge",
+    "Current_charge",
+    "Voltage_load",
+    "Current_load",
+    "Sense_current",
+    "Battery_current",
+    "Current_ratio",
+    "Rectified_impedance",
+];
+
 /// Reads NASA's `.mat` files, of version 5 or 7.3.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Nasa;
@@ -117,7 +129,7 @@ pub(super) fn samples(columns: [Vec<f64>; 4], notes: &mut Vec<String>) -> Sample
 fn cells(path: &Path, bytes: Vec<u8>, options: &ReadOptions) -> Result<Vec<Cell>, ReadError> {
     let mut cells = Vec::new();
     let mut others = Vec::new();
-    for (name, mut value) in read_variables(path, bytes)? {
+    for (name, mut value) in read_variables(path, bytes, &UNREAD)? {
         let Some(cycle) = value.take_field(0, "cycle").filter(|c| c.as_struct().is_some()) else {
             others.push(format!("`{name}` ({})", value.describe()));
             continue;

@@ -247,13 +247,16 @@ impl ArrayReader<'_, '_> {
 
     fn cells(&mut self, dims: Vec<usize>, end: u64, depth: u32) -> Result<Value, Mat5Error> {
         let count = dims.iter().product();
-        Ok(Value::Cell { dims, values: self.arrays(count, end, depth)? })
+        Ok(Value::Cell { dims, values: self.arrays(count, &[], end, depth)? })
     }
 
     fn structs(&mut self, dims: Vec<usize>, end: u64, depth: u32) -> Result<Value, Mat5Error> {
         let fields = self.field_names(end)?;
         let count = dims.iter().product::<usize>().saturating_mul(fields.len());
-        Ok(Value::Struct { dims, fields, values: self.arrays(count, end, depth)? })
+        let unread = self.budget.limits.unread_fields;
+        let unread: Vec<bool> = fields.iter().map(|f| unread.contains(&f.as_str())).collect();
+        let values = self.arrays(count, &unread, end, depth)?;
+        Ok(Value::Struct { dims, fields, values })
     }
 
     fn field_names(&mut self, end: u64) -> Result<Vec<String>, Mat5Error> {
@@ -270,8 +273,14 @@ impl ArrayReader<'_, '_> {
         Ok(bytes.chunks(width.max(1)).map(name_text).collect())
     }
 
-    /// Reads `count` arrays that stand one after the other.
-    fn arrays(&mut self, count: usize, end: u64, depth: u32) -> Result<Vec<Value>, Mat5Error> {
+    /// Reads `count` arrays that stand one after the other, but for the `unread` ones of each round.
+    fn arrays(
+        &mut self,
+        count: usize,
+        unread: &[bool],
+        end: u64,
+        depth: u32,
+    ) -> Result<Vec<Value>, Mat5Error> {
         let remaining = end - self.stream.position();
         let needed = (count as u64).saturating_mul(8);
         if needed > remaining {
@@ -280,14 +289,19 @@ impl ArrayReader<'_, '_> {
         }
         self.stream.need(needed, "elements of an array")?;
         let mut values = Vec::with_capacity(count);
-        for _ in 0..count {
+        for i in 0..count {
             let place = self.stream.place();
             let element = self.element(end)?;
             if element.kind != MATRIX {
                 return Err(Mat5Error::Type { place, found: element.kind, expected: "an array" });
             }
             let inner_end = self.stream.position() + element.length;
-            values.push(self.array(inner_end, depth + 1)?.1);
+            if i.checked_rem(unread.len()).is_some_and(|field| unread[field]) {
+                self.stream.skip(element.length)?;
+                values.push(Value::Unsupported { what: "unread field" });
+            } else {
+                values.push(self.array(inner_end, depth + 1)?.1);
+            }
             self.stream.skip(element.padding)?;
         }
         Ok(values)

@@ -29,10 +29,12 @@ pub struct Limits {
     pub value_bytes: u64,
     /// Most arrays inside each other.
     pub depth: u32,
+    /// Fields of structs, by name, that are passed over; their values are [`Value::Unsupported`].
+    pub unread_fields: &'static [&'static str],
 }
 
 impl Default for Limits {
-    /// 1 GiB inflated, 64 MiB or 200 times the packed size a variable, 4 GiB of values, 64 levels.
+    /// 1 GiB inflated, 64 MiB or 200 times the packed size a variable, 4 GiB of values, 64 levels, every field.
     fn default() -> Self {
         Self {
             inflated_bytes: 1 << 30,
@@ -40,6 +42,7 @@ impl Default for Limits {
             inflated_ratio: 200,
             value_bytes: 4 << 30,
             depth: 64,
+            unread_fields: &[],
         }
     }
 }

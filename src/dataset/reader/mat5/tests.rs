@@ -112,7 +112,7 @@ fn every_file_of_the_corpus_has_the_sums_of_scipy_and_h5py() {
     let expected: Map<String, Json> = serde_json::from_slice(&fixture("corpus.json")).unwrap();
     for (file, expected) in expected {
         let path = folder.join(&file);
-        let variables = matlab::read_variables(&path, std::fs::read(&path).unwrap()).unwrap();
+        let variables = matlab::read_variables(&path, std::fs::read(&path).unwrap(), &[]).unwrap();
         let found = sums(&Value::Cell { dims: vec![], values: variables.into_iter().map(|v| v.1).collect() });
         for (found, expected) in found.iter().zip(expected.as_array().unwrap()) {
             let expected = expected.as_f64().unwrap();
@@ -201,6 +201,22 @@ fn zeros(count: u32) -> Vec<u8> {
     let mut bytes = words.iter().flat_map(|w| w.to_le_bytes()).collect::<Vec<_>>();
     bytes.resize(bytes.len() + 8 * count as usize, 0);
     bytes
+}
+
+#[test]
+fn unread_fields_are_passed_over_and_what_follows_them_is_read() {
+    for name in ["nasa.mat", "nasa_z.mat"] {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/mat").join(name);
+        let limits = Limits { unread_fields: &["ambient_temperature"], ..Limits::default() };
+        let mut variables = parse_within(&std::fs::read(&path).unwrap(), &limits).unwrap();
+        let mut cycle = variables[0].1.take_field(0, "cycle").unwrap();
+        for (i, kind) in ["charge", "discharge", "impedance", "discharge"].into_iter().enumerate() {
+            let unread = cycle.take_field(i, "ambient_temperature").unwrap();
+            assert_eq!(unread, Value::Unsupported { what: "unread field" }, "{name}");
+            assert_eq!(cycle.take_field(i, "type").unwrap().text(), Some(kind), "{name}");
+            assert!(cycle.take_field(i, "data").unwrap().as_struct().is_some(), "{name}");
+        }
+    }
 }
 
 #[test]
@@ -339,7 +355,7 @@ fn mutants_of_version_7_3_are_errors_and_never_a_panic() {
     for i in 0..n_mutants() / 10 {
         let mut bytes = file.clone();
         mutate(&mut bytes, &mut Seed::new(i).stream("mat73 mutant"));
-        if let Ok(variables) = matlab::read_variables("mutant.mat".as_ref(), bytes) {
+        if let Ok(variables) = matlab::read_variables("mutant.mat".as_ref(), bytes, &[]) {
             let bytes = variables.iter().map(|(_, value)| memory(value)).sum::<usize>();
             assert!(bytes <= 128 << 20, "mutant {i}: {bytes} bytes of values");
         }
