@@ -50,6 +50,14 @@ pub enum ExperimentError {
         #[source]
         source: crate::physics::fit::FitError,
     },
+    /// Occurs when the validation rows of a member are all it has.
+    #[error(
+        "validation: member `{member}` has no rows left to learn from; give validation = \"tail\" or \"none\""
+    )]
+    Validation {
+        /// Name of the member.
+        member: String,
+    },
     /// Occurs when a listed cell is not in the dataset.
     #[error("cells: dataset `{dataset}` has no cell `{cell}`; it has {present}")]
     UnknownCell {

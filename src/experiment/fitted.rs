@@ -59,6 +59,9 @@ impl Fitted {
     ) -> Result<(), ExperimentError> {
         let FitContext { backend, checkpoint, interrupt, observe } = context;
         let members = self.member_plans(config, task);
+        if let Some(member) = members.iter().find(|m| m.train.is_empty()) {
+            return Err(ExperimentError::Validation { member: member.name.clone() });
+        }
         let population = self.population(config, task, &members);
         let mut engine = engine::create(EngineKind::Auto, backend, &population)?;
         let identity = format!("{:?} {:?} {}", population.architecture, backend, task.data_sha256);

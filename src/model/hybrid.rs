@@ -97,18 +97,36 @@ impl PriorConfig {
     }
 
     /// Returns the law in scaled label units at one row of stress; `gradient` becomes its derivative by each
-    /// offset.
+    /// offset, or is empty where none is wanted.
     pub fn evaluate(&self, offsets: &[f32], stress: &[f32], start: &PriorStart, gradient: &mut [f64]) -> f64 {
-        let mut theta = [Dual::<MAX_PARAMETERS>::constant(0.0); MAX_PARAMETERS];
+        // Each operation of a law computes all derivatives, so that few are much cheaper than many.
+        match gradient.len() {
+            0 => self.differentiate::<0>(offsets, stress, start, gradient),
+            1..=3 => self.differentiate::<3>(offsets, stress, start, gradient),
+            4..=5 => self.differentiate::<5>(offsets, stress, start, gradient),
+            _ => self.differentiate::<MAX_PARAMETERS>(offsets, stress, start, gradient),
+        }
+    }
+
+    fn differentiate<const N: usize>(
+        &self,
+        offsets: &[f32],
+        stress: &[f32],
+        start: &PriorStart,
+        gradient: &mut [f64],
+    ) -> f64 {
+        let mut theta = [Dual::<N>::constant(0.0); MAX_PARAMETERS];
         let parameters = self.law.parameters();
         for (idx, (parameter, (&fit, &u))) in
             parameters.iter().zip(start.theta.iter().zip(offsets)).enumerate()
         {
             let (value, slope) = place(parameter, fit, u);
             theta[idx].value = value;
-            theta[idx].gradient[idx] = slope;
+            if let Some(by_offset) = theta[idx].gradient.get_mut(idx) {
+                *by_offset = slope;
+            }
         }
-        let mut columns = [Dual::<MAX_PARAMETERS>::constant(0.0); MAX_PARAMETERS];
+        let mut columns = [Dual::<N>::constant(0.0); MAX_PARAMETERS];
         for (column, &value) in columns.iter_mut().zip(stress) {
             column.value = f64::from(value);
         }

@@ -252,6 +252,6 @@ mod tests {
         assert!(matches!(fixed("C0", "C9"), Err(SplitError::UnknownCell { .. })));
         assert!(matches!(fixed("C0", "C0"), Err(SplitError::TwiceListed { .. })));
         let all = SplitConfig::LeaveOneCellOut { given: 3 };
-        assert!(matches!(all.folds(&frame), Err(SplitError::EmptySide { .. })));
+        assert!(matches!(all.folds(&frame), Err(SplitError::EmptySide { side: "training", .. })));
     }
 }

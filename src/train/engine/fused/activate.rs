@@ -11,40 +11,80 @@ use crate::model::Activation;
 /// Replaces sums by activations and writes their slopes, both padded.
 #[inline(always)]
 pub(super) fn activate<S: Simd>(simd: S, activation: Activation, sums: &mut [f32], slopes: &mut [f32]) {
-    let zero = simd.splat_f32s(0.0);
-    let one = simd.splat_f32s(1.0);
     match activation {
-        Activation::Relu => each::<S>(sums, slopes, |x| {
-            let positive = simd.greater_than_f32s(x, zero);
-            (simd.max_f32s(zero, x), simd.select_f32s(positive, one, zero))
-        }),
-        Activation::Tanh => each::<S>(sums, slopes, |x| {
-            let y = tanh(simd, x);
-            (y, simd.negate_mul_add_e_f32s(y, y, one))
-        }),
-        Activation::Gelu => each::<S>(sums, slopes, |x| gelu(simd, x)),
-        Activation::Silu => each::<S>(sums, slopes, |x| {
-            let s = sigmoid(simd, x);
-            let y = simd.mul_f32s(x, s);
-            // s + x s (1 - s) = s + y - y s
-            (y, simd.negate_mul_add_e_f32s(y, s, simd.add_f32s(s, y)))
-        }),
-        Activation::Sigmoid => each::<S>(sums, slopes, |x| {
-            let s = sigmoid(simd, x);
-            (s, simd.negate_mul_add_e_f32s(s, s, s))
-        }),
-        Activation::Softplus => each::<S>(sums, slopes, |x| {
-            let decay = exp(simd, simd.neg_f32s(simd.abs_f32s(x)));
-            (simd.add_f32s(simd.max_f32s(zero, x), ln_1p(simd, decay)), sigmoid(simd, x))
-        }),
+        Activation::Relu => each::<S, Relu>(simd, sums, slopes),
+        Activation::Tanh => each::<S, Tanh>(simd, sums, slopes),
+        Activation::Gelu => each::<S, Gelu>(simd, sums, slopes),
+        Activation::Silu => each::<S, Silu>(simd, sums, slopes),
+        Activation::Sigmoid => each::<S, Sigmoid>(simd, sums, slopes),
+        Activation::Softplus => each::<S, Softplus>(simd, sums, slopes),
     }
 }
 
+/// An activation. A trait and no closures: a closure is compiled apart, where each vector instruction is a call.
+trait Curve {
+    /// Returns value and slope at `x`.
+    fn at<S: Simd>(simd: S, x: S::f32s) -> (S::f32s, S::f32s);
+}
+
 #[inline(always)]
-fn each<S: Simd>(sums: &mut [f32], slopes: &mut [f32], f: impl Fn(S::f32s) -> (S::f32s, S::f32s)) {
+fn each<S: Simd, C: Curve>(simd: S, sums: &mut [f32], slopes: &mut [f32]) {
     let sums = S::as_mut_simd_f32s(sums).0;
     for (sum, slope) in sums.iter_mut().zip(S::as_mut_simd_f32s(slopes).0) {
-        (*sum, *slope) = f(*sum);
+        (*sum, *slope) = C::at(simd, *sum);
+    }
+}
+
+struct Relu;
+
+impl Curve for Relu {
+    #[inline(always)]
+    fn at<S: Simd>(simd: S, x: S::f32s) -> (S::f32s, S::f32s) {
+        let (zero, one) = (simd.splat_f32s(0.0), simd.splat_f32s(1.0));
+        (simd.max_f32s(zero, x), simd.select_f32s(simd.greater_than_f32s(x, zero), one, zero))
+    }
+}
+
+struct Tanh;
+
+impl Curve for Tanh {
+    #[inline(always)]
+    fn at<S: Simd>(simd: S, x: S::f32s) -> (S::f32s, S::f32s) {
+        let y = tanh(simd, x);
+        (y, simd.negate_mul_add_e_f32s(y, y, simd.splat_f32s(1.0)))
+    }
+}
+
+struct Silu;
+
+impl Curve for Silu {
+    #[inline(always)]
+    fn at<S: Simd>(simd: S, x: S::f32s) -> (S::f32s, S::f32s) {
+        let s = sigmoid(simd, x);
+        let y = simd.mul_f32s(x, s);
+        // s + x s (1 - s) = s + y - y s
+        (y, simd.negate_mul_add_e_f32s(y, s, simd.add_f32s(s, y)))
+    }
+}
+
+struct Sigmoid;
+
+impl Curve for Sigmoid {
+    #[inline(always)]
+    fn at<S: Simd>(simd: S, x: S::f32s) -> (S::f32s, S::f32s) {
+        let s = sigmoid(simd, x);
+        (s, simd.negate_mul_add_e_f32s(s, s, s))
+    }
+}
+
+struct Softplus;
+
+impl Curve for Softplus {
+    #[inline(always)]
+    fn at<S: Simd>(simd: S, x: S::f32s) -> (S::f32s, S::f32s) {
+        let decay = exp(simd, simd.neg_f32s(simd.abs_f32s(x)));
+        let positive = simd.max_f32s(simd.splat_f32s(0.0), x);
+        (simd.add_f32s(positive, ln_1p(simd, decay)), sigmoid(simd, x))
     }
 }
 
@@ -121,17 +161,22 @@ fn ln_1p<S: Simd>(simd: S, t: S::f32s) -> S::f32s {
 /// sqrt(2 / pi) and the coefficient of the cube in the tanh form of the Gaussian error linear unit `[Hendrycks2016]`.
 pub(in crate::train::engine) const GELU: (f32, f32) = (0.797_884_6, 0.044_715);
 
-#[inline(always)]
-fn gelu<S: Simd>(simd: S, x: S::f32s) -> (S::f32s, S::f32s) {
-    let (one, half) = (simd.splat_f32s(1.0), simd.splat_f32s(0.5));
-    let square = simd.mul_f32s(x, x);
-    let inner =
-        |cube: f32| simd.mul_add_e_f32s(simd.splat_f32s(GELU.0 * cube), square, simd.splat_f32s(GELU.0));
-    let t = tanh(simd, simd.mul_f32s(x, inner(GELU.1)));
-    let half_t = simd.mul_add_e_f32s(half, t, half);
-    let rise = simd.mul_f32s(simd.negate_mul_add_e_f32s(t, t, one), inner(3.0 * GELU.1));
-    let slope = simd.mul_add_e_f32s(simd.mul_f32s(half, x), rise, half_t);
-    (simd.mul_f32s(x, half_t), slope)
+struct Gelu;
+
+impl Curve for Gelu {
+    #[inline(always)]
+    fn at<S: Simd>(simd: S, x: S::f32s) -> (S::f32s, S::f32s) {
+        let (one, half) = (simd.splat_f32s(1.0), simd.splat_f32s(0.5));
+        let square = simd.mul_f32s(x, x);
+        let linear = simd.splat_f32s(GELU.0);
+        let inner = simd.mul_add_e_f32s(simd.splat_f32s(GELU.0 * GELU.1), square, linear);
+        let t = tanh(simd, simd.mul_f32s(x, inner));
+        let half_t = simd.mul_add_e_f32s(half, t, half);
+        let inner_slope = simd.mul_add_e_f32s(simd.splat_f32s(GELU.0 * 3.0 * GELU.1), square, linear);
+        let rise = simd.mul_f32s(simd.negate_mul_add_e_f32s(t, t, one), inner_slope);
+        let slope = simd.mul_add_e_f32s(simd.mul_f32s(half, x), rise, half_t);
+        (simd.mul_f32s(x, half_t), slope)
+    }
 }
 
 #[cfg(test)]

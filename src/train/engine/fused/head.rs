@@ -1,9 +1,39 @@
 //! From the network's output to the loss, and its gradient back to the network and the prior.
 
+use std::sync::Arc;
+
+use super::normalise::Role;
 use super::workspace::Workspace;
 use crate::model::{PriorConfig, PriorStart};
 use crate::train::engine::Rows;
 use crate::train::loss::{Loss, Objective};
+
+/// Sets of rows whose frozen prior a member remembers: those it trains on, validates on and is tested on.
+const REMEMBERED: usize = 3;
+
+/// What a frozen law says of every row of the sets last seen, in scaled label units.
+#[derive(Debug, Default)]
+pub(super) struct Frozen(Vec<(Arc<Rows>, Vec<f32>)>);
+
+impl Frozen {
+    /// Forgets all, as when the parameters are set.
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// Returns the law of all `rows`, computed when they are seen first.
+    fn of(&mut self, rows: &Arc<Rows>, law: impl Fn(u32) -> f32) -> &[f32] {
+        let known = self.0.iter().position(|(seen, _)| Arc::ptr_eq(seen, rows));
+        let idx = known.unwrap_or_else(|| {
+            if self.0.len() == REMEMBERED {
+                self.0.remove(0);
+            }
+            self.0.push((Arc::clone(rows), (0..rows.len() as u32).map(law).collect()));
+            self.0.len() - 1
+        });
+        &self.0[idx].1
+    }
+}
 
 /// What turns outputs into a loss, the same for all members.
 #[derive(Debug, Clone)]
@@ -18,14 +48,29 @@ impl Head {
         self.prior.as_ref().map_or(1.0, PriorConfig::scale)
     }
 
-    /// Computes the prior of each row of the pass, and its derivatives by the parameters.
-    pub(super) fn prior(&self, theta: &[f32], start: Option<&PriorStart>, rows: &Rows, work: &mut Workspace) {
+    /// Computes the prior of each row of the pass, and its derivatives by the parameters where they are trained and
+    /// the pass is no evaluation.
+    pub(super) fn prior(
+        &self,
+        theta: &[f32],
+        (start, frozen): (Option<&PriorStart>, &mut Frozen),
+        (rows, role): (&Arc<Rows>, Role),
+        work: &mut Workspace,
+    ) {
         let (Some(prior), Some(start)) = (&self.prior, start) else { return };
-        let n_theta = prior.law.parameters().len();
+        let theta = &theta[..prior.law.parameters().len()];
+        let stress = |row: u32| &rows.stress[row as usize * rows.d_stress..][..rows.d_stress];
+        if !prior.is_trained() {
+            let all = frozen.of(rows, |row| prior.evaluate(theta, stress(row), start, &mut []) as f32);
+            for (value, &row) in work.prior.iter_mut().zip(&work.rows) {
+                *value = all[row as usize];
+            }
+            return;
+        }
+        let n_slopes = if role == Role::Use { 0 } else { theta.len() };
         for (idx, &row) in work.rows.iter().enumerate() {
-            let stress = &rows.stress[row as usize * rows.d_stress..][..rows.d_stress];
-            let slopes = &mut work.prior_slopes[idx * n_theta..][..n_theta];
-            work.prior[idx] = prior.evaluate(&theta[..n_theta], stress, start, slopes) as f32;
+            let slopes = &mut work.prior_slopes[idx * n_slopes..][..n_slopes];
+            work.prior[idx] = prior.evaluate(theta, stress(row), start, slopes) as f32;
         }
     }
 

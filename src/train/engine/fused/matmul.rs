@@ -72,22 +72,24 @@ impl<S: Simd> Product<'_, S> {
         let mut row = 0;
         if S::REGISTER_COUNT >= 32 {
             while row + 8 <= n_rows {
-                self.tile::<8, N>(row, column, out);
-                row += 8;
+                row += self.tile::<8, N>(row, column, out);
             }
         }
-        while row + 4 <= n_rows {
-            self.tile::<4, N>(row, column, out);
-            row += 4;
-        }
+        // Six rows by two vectors fill sixteen registers; the last rows are cut so that none stands alone.
         while row < n_rows {
-            self.tile::<1, N>(row, column, out);
-            row += 1;
+            row += match n_rows - row {
+                1 => self.tile::<1, N>(row, column, out),
+                2 => self.tile::<2, N>(row, column, out),
+                3 | 5 => self.tile::<3, N>(row, column, out),
+                4 | 7 | 8 => self.tile::<4, N>(row, column, out),
+                _ => self.tile::<6, N>(row, column, out),
+            };
         }
     }
 
+    /// Computes `M` rows and returns their number.
     #[inline(always)]
-    fn tile<const M: usize, const N: usize>(&self, row: usize, column: usize, out: &mut [S::f32s]) {
+    fn tile<const M: usize, const N: usize>(&self, row: usize, column: usize, out: &mut [S::f32s]) -> usize {
         let sums = self.start::<M, N>(row, column, out);
         let sums = match self.left {
             Left::Rows(left, left_stride) => {
@@ -103,6 +105,7 @@ impl<S: Simd> Product<'_, S> {
         for (i, sums) in sums.into_iter().enumerate() {
             out[(row + i) * self.stride + column..][..N].copy_from_slice(&sums);
         }
+        M
     }
 
     #[inline(always)]
@@ -158,7 +161,7 @@ const BLOCK: usize = 8;
 
 /// Writes the transpose of `from` `[n_rows, from_stride]` into `to` `[n_columns, to_stride]`, both padded.
 ///
-/// Whole blocks are written, so that the padding of `from` goes into the padding of `to`, which becomes 0.
+/// The padding of `to` becomes 0.
 #[inline(always)]
 pub(super) fn transpose(
     (from, n_rows, from_stride): (&[f32], usize, usize),
@@ -177,6 +180,9 @@ pub(super) fn transpose(
                 to[(column + j) * to_stride + row..][..BLOCK].copy_from_slice(values);
             }
         }
+    }
+    for row in to.chunks_exact_mut(to_stride).take(n_columns) {
+        row[n_rows..].fill(0.0);
     }
 }
 
@@ -272,7 +278,7 @@ mod tests {
             }
             transpose((&from, m, stride), (&mut to, n, to_stride));
             for (j, row) in to.chunks_exact(to_stride).enumerate() {
-                for (i, &value) in row.iter().enumerate().take(m.next_multiple_of(BLOCK)) {
+                for (i, &value) in row.iter().enumerate() {
                     assert_eq!(value, if i < m { (i * n + j) as f32 } else { 0.0 });
                 }
             }

@@ -30,7 +30,7 @@ use super::{Engine, MemberState, MemberStep, Population, Rows};
 use crate::model::{Normalisation, PriorStart};
 use crate::train::optimizer::OptimizerConfig;
 use buffer::Buffer;
-use head::Head;
+use head::{Frozen, Head};
 use normalise::Role;
 use pass::{Mode, Network};
 use plan::Plan;
@@ -67,6 +67,7 @@ struct Member {
     statistics: Vec<f32>,
     steps: u64,
     prior: Option<PriorStart>,
+    frozen: Frozen,
     /// Range of each physics parameter's offset.
     limits: Vec<(f32, f32)>,
 }
@@ -94,6 +95,7 @@ impl Fused {
                 statistics: architecture.initial_statistics(),
                 steps: 0,
                 prior: start.prior.clone(),
+                frozen: Frozen::default(),
                 limits: architecture.limits(start.prior.as_ref()),
             };
             plan.pack(&architecture.initial_weights(&start.seed), &mut member.weights);
@@ -193,6 +195,7 @@ impl Engine for Fused {
         let plan = &self.shared.network.plan;
         plan.pack(&state.weights, &mut member.weights);
         member.clamp(plan.theta);
+        member.frozen.clear();
         for (moment, flat) in member.moments.iter_mut().zip(state.memory.chunks_exact(state.weights.len())) {
             plan.pack(flat, moment);
         }
@@ -224,14 +227,15 @@ impl Shared {
         &self,
         simd: S,
         member: &mut Member,
-        (rows, masks, running): (&Rows, Option<Masks>, Role),
+        (rows, masks, running): (&Arc<Rows>, Option<Masks>, Role),
         work: &mut Workspace,
     ) {
         self.network.gather(rows, work);
         let mut mode = Mode { masks, running, statistics: &mut member.statistics };
         self.network.forward(simd, &member.weights, &mut mode, work);
         let theta = &member.weights[self.network.plan.theta..];
-        self.head.prior(theta, member.prior.as_ref(), rows, work);
+        let prior = (member.prior.as_ref(), &mut member.frozen);
+        self.head.prior(theta, prior, (rows, running), work);
     }
 
     /// Computes the gradient of the loss that was just computed.
@@ -292,7 +296,7 @@ impl WithSimd for Training<'_, '_> {
 struct Predict<'a> {
     shared: &'a Shared,
     member: &'a mut Member,
-    rows: &'a Rows,
+    rows: &'a Arc<Rows>,
     work: &'a mut Workspace,
 }
 
@@ -322,7 +326,7 @@ impl WithSimd for Predict<'_> {
 struct Gradient<'a> {
     shared: &'a Shared,
     member: &'a mut Member,
-    rows: &'a Rows,
+    rows: &'a Arc<Rows>,
     work: &'a mut Workspace,
 }
 

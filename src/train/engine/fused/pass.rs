@@ -142,7 +142,7 @@ impl Network {
             let by_weight = &mut gradient[layer.weight..][..layer.d_in * layer.stride];
             let left = Left::Columns(input, layer.in_stride);
             multiply(simd, left, (delta, n, layer.stride), Start::Zero, (by_weight, layer.d_in));
-            sum_rows(simd, &delta[..len], &mut gradient[layer.bias..][..layer.stride]);
+            sum_rows(simd, |_| 1.0, &delta[..len], &mut gradient[layer.bias..][..layer.stride]);
             if idx == 0 {
                 break;
             }
@@ -166,26 +166,16 @@ impl Network {
         (gradient, delta): (&mut Buffer, &mut Buffer),
     ) {
         let layer = &self.plan.output;
-        let end = layer.weight + layer.d_out * layer.in_stride;
-        gradient[layer.weight..end].fill(0.0);
-        for (i, bias) in gradient[layer.bias..][..layer.d_out].iter_mut().enumerate() {
-            *bias = d_net.iter().skip(i).step_by(layer.d_out).sum();
+        let (d_out, stride) = (layer.d_out, layer.in_stride);
+        let n = d_net.len() / d_out;
+        for i in 0..d_out {
+            gradient[layer.bias + i] = d_net.iter().skip(i).step_by(d_out).sum();
+            let by_weight = &mut gradient[layer.weight + i * stride..][..stride];
+            sum_rows(simd, |row| d_net[row * d_out + i], &input[..n * stride], by_weight);
         }
-        let rows = d_net.chunks_exact(layer.d_out).zip(input.chunks_exact(layer.in_stride));
-        for (row, (d_net, input)) in rows.enumerate() {
-            for (i, &by_net) in d_net.iter().enumerate() {
-                let at = layer.weight + i * layer.in_stride;
-                add_scaled(simd, by_net, input, &mut gradient[at..][..layer.in_stride]);
-            }
-            if self.plan.hidden.is_empty() {
-                continue;
-            }
-            let delta = &mut delta[row * layer.in_stride..][..layer.in_stride];
-            delta.fill(0.0);
-            for (i, &by_net) in d_net.iter().enumerate() {
-                let at = layer.weight + i * layer.in_stride;
-                add_scaled(simd, by_net, &weights[at..][..layer.in_stride], delta);
-            }
+        if !self.plan.hidden.is_empty() {
+            let right = (&weights[layer.weight..], d_out, stride);
+            multiply(simd, Left::Rows(d_net, d_out), right, Start::Zero, (delta, n));
         }
     }
 
@@ -213,17 +203,38 @@ impl Network {
     }
 }
 
-/// Writes the sum of the rows of `from` into `to`, both padded.
+/// Writes the sum of the rows of `from`, each times its weight, into `to`, both padded.
 #[inline(always)]
-fn sum_rows<S: Simd>(simd: S, from: &[f32], to: &mut [f32]) {
+fn sum_rows<S: Simd>(simd: S, weight: impl Fn(usize) -> f32 + Copy, from: &[f32], to: &mut [f32]) {
     let (from, to) = (S::as_simd_f32s(from).0, S::as_mut_simd_f32s(to).0);
-    let stride = to.len();
-    for (column, sum) in to.iter_mut().enumerate() {
-        *sum = simd.splat_f32s(0.0);
-        for &x in from[column..].iter().step_by(stride) {
-            *sum = simd.add_f32s(*sum, x);
+    let mut column = 0;
+    while column < to.len() {
+        column += match to.len() - column {
+            1 => sum_columns::<S, 1>(simd, weight, from, (to, column)),
+            2 | 3 => sum_columns::<S, 2>(simd, weight, from, (to, column)),
+            _ => sum_columns::<S, 4>(simd, weight, from, (to, column)),
+        };
+    }
+}
+
+/// Sums `N` vectors of columns in registers and returns their number.
+#[inline(always)]
+fn sum_columns<S: Simd, const N: usize>(
+    simd: S,
+    weight: impl Fn(usize) -> f32,
+    from: &[S::f32s],
+    (to, column): (&mut [S::f32s], usize),
+) -> usize {
+    let mut sums = [simd.splat_f32s(0.0); N];
+    for (idx, row) in from.chunks_exact(to.len()).enumerate() {
+        let factor = simd.splat_f32s(weight(idx));
+        let row = &row[column..][..N];
+        for i in 0..N {
+            sums[i] = simd.mul_add_e_f32s(factor, row[i], sums[i]);
         }
     }
+    to[column..][..N].copy_from_slice(&sums);
+    N
 }
 
 #[inline(always)]
