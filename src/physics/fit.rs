@@ -623,7 +623,7 @@ mod tests {
             (fit(law, &gap, &FitConfig::default()), "cell `B0005`: `capacity` is not finite at position 7"),
             (
                 fit(law, &bare, &FitConfig::default()),
-                "`history_discharge_count` of 168 values each, found lengths []",
+                "`history_cycle_count` of 168 values each, found lengths []",
             ),
             (fit(law, &good, &with("e", 1.0)), "no parameter `e`: it has a, b, c, d"),
             (fit(law, &good, &with("b", 7.0)), "`b` = 7 is outside -0.1 to 0.01"),

@@ -102,7 +102,7 @@ pub struct Parameter {
 /// A column of stress that a law needs beside its parameters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StressInput {
-    /// Descriptor name of the column (`history_discharge_count`).
+    /// Descriptor name of the column (`history_cycle_count`).
     pub name: &'static str,
     /// Unit, `1` for a ratio.
     pub unit: &'static str,
