@@ -172,6 +172,7 @@ fn engines_agree_with_skip_dropout_and_without_hidden_layers() {
         (vec![19, 19], true, 0.0),
         (vec![5, 5, 5], true, 0.3),
         (vec![19, 7], false, 0.3),
+        (vec![19, 40, 5], false, 0.0),
         (vec![], false, 0.0),
     ] {
         let population = population(2, |p| {

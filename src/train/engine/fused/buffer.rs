@@ -46,12 +46,7 @@ impl DerefMut for Buffer {
     }
 }
 
-/// Numbers after which the sets of a first-level cache come round again often enough that a column of a matrix with such
-/// rows does not fit: at 512 bytes a row only an eighth of the sets is used.
-const CONFLICT: usize = 128;
-
-/// Returns the row length of a padded matrix of `d` columns: whole lines, one more where rows would share cache sets.
+/// Returns the row length of a padded matrix of `d` columns.
 pub(super) fn padded(d: usize) -> usize {
-    let whole = d.next_multiple_of(PAD);
-    if d > 0 && whole.is_multiple_of(CONFLICT) { whole + PAD } else { whole }
+    d.next_multiple_of(PAD)
 }

@@ -92,15 +92,14 @@ impl<S: Simd> Product<'_, S> {
     fn tile<const M: usize, const N: usize>(&self, row: usize, column: usize, out: &mut [S::f32s]) -> usize {
         let sums = self.start::<M, N>(row, column, out);
         let sums = match self.left {
-            Left::Rows(left, left_stride) => {
-                let rows: [&[f32]; M] =
-                    std::array::from_fn(|i| &left[(row + i) * left_stride..][..self.depth]);
-                self.accumulate(column, sums, |k| std::array::from_fn(|i| rows[i][k]))
+            Left::Rows(left, stride) => {
+                let mut rows = [&left[..0]; M];
+                for (i, values) in rows.iter_mut().enumerate() {
+                    *values = &left[(row + i) * stride..][..self.depth];
+                }
+                self.accumulate(column, sums, &Rows(rows))
             }
-            Left::Columns(left, left_stride) => self.accumulate(column, sums, |k| {
-                let values = &left[k * left_stride + row..][..M];
-                std::array::from_fn(|i| values[i])
-            }),
+            Left::Columns(left, stride) => self.accumulate(column, sums, &Columns(&left[row..], stride)),
         };
         for (i, sums) in sums.into_iter().enumerate() {
             out[(row + i) * self.stride + column..][..N].copy_from_slice(&sums);
@@ -138,13 +137,13 @@ impl<S: Simd> Product<'_, S> {
         &self,
         column: usize,
         mut sums: [[S::f32s; N]; M],
-        left: impl Fn(usize) -> [f32; M],
+        left: &impl Factors<M>,
     ) -> [[S::f32s; N]; M] {
         let mut rest = &self.right[column..];
         for k in 0..self.depth {
             let right = &rest[..N];
             rest = rest.get(self.stride..).unwrap_or(&[]);
-            let left = left(k);
+            let left = left.at(k);
             for i in 0..M {
                 let factor = self.simd.splat_f32s(left[i]);
                 for j in 0..N {
@@ -153,6 +152,38 @@ impl<S: Simd> Product<'_, S> {
             }
         }
         sums
+    }
+}
+
+/// The left factors of a tile. A trait and no closure: a closure may stay a call, which empties the registers.
+trait Factors<const M: usize> {
+    /// Returns the factors at depth `k`, one a row.
+    fn at(&self, k: usize) -> [f32; M];
+}
+
+/// Rows of a matrix.
+struct Rows<'a, const M: usize>([&'a [f32]; M]);
+
+impl<const M: usize> Factors<M> for Rows<'_, M> {
+    #[inline(always)]
+    fn at(&self, k: usize) -> [f32; M] {
+        let mut values = [0.0; M];
+        for i in 0..M {
+            values[i] = self.0[i][k];
+        }
+        values
+    }
+}
+
+/// Columns of a matrix with this row length, the first one of the tile first.
+struct Columns<'a>(&'a [f32], usize);
+
+impl<const M: usize> Factors<M> for Columns<'_> {
+    #[inline(always)]
+    fn at(&self, k: usize) -> [f32; M] {
+        let mut values = [0.0; M];
+        values.copy_from_slice(&self.0[k * self.1..][..M]);
+        values
     }
 }
 

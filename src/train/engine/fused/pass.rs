@@ -142,7 +142,7 @@ impl Network {
             let by_weight = &mut gradient[layer.weight..][..layer.d_in * layer.stride];
             let left = Left::Columns(input, layer.in_stride);
             multiply(simd, left, (delta, n, layer.stride), Start::Zero, (by_weight, layer.d_in));
-            sum_rows(simd, |_| 1.0, &delta[..len], &mut gradient[layer.bias..][..layer.stride]);
+            sum_rows(simd, (&[], 0), &delta[..len], &mut gradient[layer.bias..][..layer.stride]);
             if idx == 0 {
                 break;
             }
@@ -171,7 +171,7 @@ impl Network {
         for i in 0..d_out {
             gradient[layer.bias + i] = d_net.iter().skip(i).step_by(d_out).sum();
             let by_weight = &mut gradient[layer.weight + i * stride..][..stride];
-            sum_rows(simd, |row| d_net[row * d_out + i], &input[..n * stride], by_weight);
+            sum_rows(simd, (&d_net[i..], d_out), &input[..n * stride], by_weight);
         }
         if !self.plan.hidden.is_empty() {
             let right = (&weights[layer.weight..], d_out, stride);
@@ -203,16 +203,17 @@ impl Network {
     }
 }
 
-/// Writes the sum of the rows of `from`, each times its weight, into `to`, both padded.
+/// Writes the sum of the rows of `from` into `to`, both padded. Row `i` is weighted by number `i * step` of `factors`,
+/// and by 1 where there is none.
 #[inline(always)]
-fn sum_rows<S: Simd>(simd: S, weight: impl Fn(usize) -> f32 + Copy, from: &[f32], to: &mut [f32]) {
+fn sum_rows<S: Simd>(simd: S, factors: (&[f32], usize), from: &[f32], to: &mut [f32]) {
     let (from, to) = (S::as_simd_f32s(from).0, S::as_mut_simd_f32s(to).0);
     let mut column = 0;
     while column < to.len() {
         column += match to.len() - column {
-            1 => sum_columns::<S, 1>(simd, weight, from, (to, column)),
-            2 | 3 => sum_columns::<S, 2>(simd, weight, from, (to, column)),
-            _ => sum_columns::<S, 4>(simd, weight, from, (to, column)),
+            1 => sum_columns::<S, 1>(simd, factors, from, (to, column)),
+            2 | 3 => sum_columns::<S, 2>(simd, factors, from, (to, column)),
+            _ => sum_columns::<S, 4>(simd, factors, from, (to, column)),
         };
     }
 }
@@ -221,13 +222,13 @@ fn sum_rows<S: Simd>(simd: S, weight: impl Fn(usize) -> f32 + Copy, from: &[f32]
 #[inline(always)]
 fn sum_columns<S: Simd, const N: usize>(
     simd: S,
-    weight: impl Fn(usize) -> f32,
+    (factors, step): (&[f32], usize),
     from: &[S::f32s],
     (to, column): (&mut [S::f32s], usize),
 ) -> usize {
     let mut sums = [simd.splat_f32s(0.0); N];
     for (idx, row) in from.chunks_exact(to.len()).enumerate() {
-        let factor = simd.splat_f32s(weight(idx));
+        let factor = simd.splat_f32s(factors.get(idx * step).copied().unwrap_or(1.0));
         let row = &row[column..][..N];
         for i in 0..N {
             sums[i] = simd.mul_add_e_f32s(factor, row[i], sums[i]);
