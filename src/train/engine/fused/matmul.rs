@@ -168,8 +168,8 @@ impl<const M: usize> Factors<M> for Rows<'_, M> {
     #[inline(always)]
     fn at(&self, k: usize) -> [f32; M] {
         let mut values = [0.0; M];
-        for i in 0..M {
-            values[i] = self.0[i][k];
+        for (value, row) in values.iter_mut().zip(&self.0) {
+            *value = row[k];
         }
         values
     }
