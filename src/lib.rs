@@ -13,6 +13,7 @@ pub mod device;
 pub mod file;
 pub mod seed;
 pub mod signal;
+pub mod tuner;
 pub mod units;
 
 pub mod cell;

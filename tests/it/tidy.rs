@@ -10,7 +10,7 @@ use source::Source;
 
 /// Modules from the ground up; a module imports from lower rows, and within its own row from those on its left.
 const LEVELS: [&[&str]; 6] = [
-    &["units", "seed", "file", "device", "signal"],
+    &["units", "seed", "file", "device", "signal", "tuner"],
     &["cell", "metric", "physics"],
     &["dataset", "simulate"],
     &["descriptor", "prepare"],
