@@ -9,6 +9,7 @@ pub mod fitted;
 pub mod fold;
 pub mod folder;
 pub mod parse;
+pub mod population;
 pub mod run;
 pub mod score;
 mod target;
