@@ -80,11 +80,38 @@ pub fn with(
     set: &Table,
     source_name: &str,
 ) -> Result<ExperimentConfig, ConfigError> {
+    with_removed(config, &[], set, source_name)
+}
+
+/// Returns `config` with some keys (with dots) back at their defaults and others set anew, as searches do.
+///
+/// # Errors
+/// [`ConfigError::Problems`].
+pub fn with_removed(
+    config: &ExperimentConfig,
+    removed: &[&str],
+    set: &Table,
+    source_name: &str,
+) -> Result<ExperimentConfig, ConfigError> {
     let mut table = Table::try_from(config).map_err(|e| FileError::parse(source_name, e))?;
+    for key in removed {
+        remove(&mut table, key);
+    }
     for (key, value) in set {
         insert(&mut table, key, value.clone());
     }
     resolve(&table, source_name, Vec::new())
+}
+
+fn remove(table: &mut Table, key: &str) {
+    match key.split_once('.') {
+        None => drop(table.remove(key)),
+        Some((head, rest)) => {
+            if let Some(inner) = table.get_mut(head).and_then(toml::Value::as_table_mut) {
+                remove(inner, rest);
+            }
+        }
+    }
 }
 
 /// Lays `key=value` over a table; the value is TOML, or else text.
