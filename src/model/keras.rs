@@ -13,7 +13,9 @@
 //! normalisations and the error function in `gelu`, where we have 1e-5 and the hyperbolic tangent. A file has no
 //! state of an optimiser, without which Keras starts its own afresh. Seen in Keras 3.0.5, 3.4.1, 3.8.0 and 3.15.1.
 
-use hdf5_pure::{AttrValue, Error, File, FileBuilder, FinishedGroup, FormatError, Group, GroupBuilder};
+use hdf5_pure::{
+    AttrValue, DType, Error, File, FileBuilder, FinishedGroup, FormatError, Group, GroupBuilder,
+};
 use serde_json::{Value, json};
 
 use super::{Activation, Architecture, Normalisation, Slice};
@@ -21,10 +23,10 @@ use super::{Activation, Architecture, Normalisation, Slice};
 /// Group of the variables of a layer and of the model; Keras before 3.5 wants it where it is empty, too.
 const VARIABLES: &str = "vars";
 
-/// Our `gelu` in Python; Keras means the error function's by that name, up to 5e-4 apart.
+/// Our `gelu` in Python; Keras means the error function's by that name, which is up to 5e-4 apart.
 const GELU: &str = "
 @keras.saving.register_keras_serializable()
-def gelu(x):
+def gelu_tanh(x):
     return keras.activations.gelu(x, approximate=True)
 ";
 
@@ -68,6 +70,12 @@ pub enum KerasError {
         found: Vec<u64>,
         /// Shape in the network.
         needed: Vec<u64>,
+    },
+    /// Occurs when a variable of a file is of another type than Keras's usual `float32`.
+    #[error("`{place}` is not of the type float32 in the file: save the model with the dtype policy float32")]
+    Type {
+        /// Place in the file.
+        place: String,
     },
     /// Occurs when a file holds a variable that the network has not.
     #[error("`{place}` is in the file, but not in the network")]
@@ -120,8 +128,8 @@ pub fn weights_h5(
 /// Reads the weights and running statistics of a member of `architecture` from the bytes of a `.weights.h5` file.
 ///
 /// # Errors
-/// [`KerasError::Missing`], [`KerasError::Shape`] and [`KerasError::Unexpected`] name the first place where the file
-/// is not of this network; [`KerasError::Prior`] and [`KerasError::Skip`] as [`weights_h5`].
+/// [`KerasError::Missing`], [`KerasError::Shape`], [`KerasError::Type`] and [`KerasError::Unexpected`] name the first
+/// place where the file is not of this network; [`KerasError::Prior`] and [`KerasError::Skip`] as [`weights_h5`].
 pub fn read_weights_h5(
     bytes: Vec<u8>,
     architecture: &Architecture,
@@ -240,7 +248,7 @@ fn activation(activation: Activation) -> &'static str {
     match activation {
         Activation::Relu => "\"relu\"",
         Activation::Tanh => "\"tanh\"",
-        Activation::Gelu => "gelu",
+        Activation::Gelu => "gelu_tanh",
         Activation::Silu => "\"silu\"",
         Activation::Sigmoid => "\"sigmoid\"",
         Activation::Softplus => "\"softplus\"",
@@ -296,6 +304,9 @@ fn read(file: &File, place: &str, slice: &Slice) -> Result<Vec<f32>, KerasError>
     let (found, needed) = (dataset.shape().map_err(at(place))?, shape(slice));
     if found != needed {
         return Err(KerasError::Shape { place: place.into(), found, needed });
+    }
+    if dataset.dtype().map_err(at(place))? != DType::F32 {
+        return Err(KerasError::Type { place: place.into() });
     }
     dataset.read_f32().map_err(at(place))
 }
@@ -558,6 +569,15 @@ mod tests {
         assert_eq!(refused(&|other| other.d_input = 3), shape);
         let deeper = "`layers/dense_2/vars/0` is in the file, but not in the network";
         assert_eq!(refused(&|other| other.network.hidden = vec![4]), deeper);
+        let mut doubles = FileBuilder::new();
+        let mut groups = ["layers", "dense", "vars"].map(|name| doubles.create_group(name));
+        groups[2].create_dataset("0").with_f64_data(&[1.0; 8]).with_shape(&[2, 4]);
+        let [mut layers, mut dense, vars] = groups;
+        dense.add_group(vars.finish());
+        layers.add_group(dense.finish());
+        doubles.add_group(layers.finish());
+        let read = read_weights_h5(doubles.finish().unwrap(), &network);
+        assert!(matches!(read, Err(KerasError::Type { place }) if place == "layers/dense/vars/0"));
         let lengths = weights_h5(&network, &weights, &[1.0]).unwrap_err().to_string();
         assert_eq!(lengths, "the member has 1 statistics, its architecture 0");
     }
