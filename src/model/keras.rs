@@ -498,7 +498,7 @@ mod tests {
         }
     }
 
-    /// Also leaves the files in the folder `FADECAST_KERAS`, for tests/fixtures/keras/check_weights.py.
+    /// Also leaves the files in the folder `FADECAST_KERAS`, for `tests/fixtures/keras/check_weights.py`.
     #[test]
     fn every_kind_of_network_predicts_alike_after_a_file() {
         let deep = [5; 12];
