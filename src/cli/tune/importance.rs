@@ -38,7 +38,10 @@ pub(super) fn run(args: &Args, globals: &Globals) -> anyhow::Result<()> {
             let figures = shown(&figures, &globals.root);
             print(&format!("{}figures {}\n\n", table::importance(&search, &effects), figures.display()))?;
         }
-        all.push(serde_json::json!({ "study": shown(&folder, &globals.root), "fit": found.r2, "parameters": found.parameters }));
+        let one = |(name, first, total): &Effect| serde_json::json!({ "name": name, "first": first, "total": total });
+        let parameters: Vec<_> = effects.iter().map(one).collect();
+        let study = shown(&folder, &globals.root);
+        all.push(serde_json::json!({ "study": study, "r2": found.r2, "trials": found.n_trials, "parameters": parameters }));
     }
     if globals.json { print(&serde_json::to_string(&all)?) } else { Ok(()) }
 }

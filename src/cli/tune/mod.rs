@@ -11,7 +11,7 @@ mod worker;
 use std::path::{Path, PathBuf};
 
 use super::Globals;
-use crate::experiment::search::plan;
+use crate::experiment::search::{metric, plan};
 use crate::report::search::Search;
 use crate::tuner::study::Study;
 
@@ -76,6 +76,7 @@ fn drawn<'a>(study: &'a Study, title: &'a str) -> Search<'a> {
         space: &header.space,
         objectives: &header.objectives,
         trials: study.trials(),
-        unit_of: &|name| crate::experiment::search::metric::find(name).map_or("", |m| m.unit).to_owned(),
+        unit_of: &|name| metric::find(name).map_or("", |m| m.unit).to_owned(),
+        notes: &[],
     }
 }

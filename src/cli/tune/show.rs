@@ -51,7 +51,7 @@ fn list(search: &std::path::Path, n: usize, globals: &Globals) -> anyhow::Result
     for (folder, study) in &studies {
         let name = title(folder, globals);
         let drawn = drawn(study, &name);
-        let text = if n == usize::MAX { table::show(&drawn) } else { table::best(&drawn, n) };
+        let text = if n == usize::MAX { table::show(&drawn, usize::MAX) } else { table::best(&drawn, n) };
         print(&format!("{text}disk    {}\n\n", bytes(study.disk_bytes())))?;
     }
     Ok(())

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::plan::{self, Plan};
 use crate::experiment::error::ExperimentError;
-use crate::tuner::store::{self, ImportError, Imported, ProjectError};
+use crate::tuner::store::{self, ImportError, Imported, ProjectError, keras_read};
 use crate::tuner::study::{FORMAT, Header, SearchLock, Study, StudyError};
 use crate::tuner::{Origin, Status, Trial};
 
@@ -80,7 +80,7 @@ impl Plan {
             return Ok(none);
         }
         let project = config.project.as_ref().map_or(folder.to_path_buf(), |p| root.join(p));
-        let project = store::read(&project)?;
+        let project = keras_read::read(&project)?;
         Ok(store::import(&project, config, &self.settings.space, &self.settings.objectives)?)
     }
 
