@@ -10,6 +10,7 @@ pub mod grammar;
 pub mod objective;
 pub mod oracle;
 pub mod space;
+pub mod store;
 pub mod study;
 pub mod trial;
 pub mod value;
