@@ -22,7 +22,8 @@ pub(super) struct Brackets {
 /// One bracket: rounds of ever fewer trials with ever more epochs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct Bracket {
-    bracket_num: u32,
+    #[serde(rename = "bracket_num")]
+    num: u32,
     #[serde(skip)]
     iteration: u32,
     rounds: Vec<Vec<Place>>,
@@ -62,15 +63,13 @@ impl Brackets {
             round.push(Place { past_id, id: trial.id.clone() });
             bracket_of.insert(trial.number, idx);
         }
-        list.sort_by_key(|b| (b.iteration, u32::MAX - b.bracket_num));
+        list.sort_by_key(|b| (b.iteration, u32::MAX - b.num));
         if list.is_empty() {
             list.push(Bracket::new(plan.count() - 1, 0));
         }
         let last = &list[list.len() - 1];
-        let (current_bracket, current_iteration) = (last.bracket_num, last.iteration);
-        list.retain(|b| {
-            b.rounds.last().is_none_or(|last| last.len() < plan.size(b.bracket_num, b.bracket_num))
-        });
+        let (current_bracket, current_iteration) = (last.num, last.iteration);
+        list.retain(|b| b.rounds.last().is_none_or(|last| last.len() < plan.size(b.num, b.num)));
         Self { list, current_bracket, current_iteration }
     }
 }
@@ -88,7 +87,7 @@ fn bracket_idx(
     if budget.round > 0 || budget.bracket >= plan.count() {
         return None;
     }
-    let same = |b: &Bracket| b.bracket_num == budget.bracket;
+    let same = |b: &Bracket| b.num == budget.bracket;
     let room = list.iter().position(|b| same(b) && b.rounds[0].len() < plan.size(budget.bracket, 0));
     Some(room.unwrap_or_else(|| {
         let iteration = list.iter().filter(|b| same(b)).count() as u32;
@@ -98,8 +97,8 @@ fn bracket_idx(
 }
 
 impl Bracket {
-    fn new(bracket_num: u32, iteration: u32) -> Self {
-        Self { bracket_num, iteration, rounds: vec![Vec::new(); bracket_num as usize + 1] }
+    fn new(num: u32, iteration: u32) -> Self {
+        Self { num, iteration, rounds: vec![Vec::new(); num as usize + 1] }
     }
 }
 
@@ -116,7 +115,7 @@ impl Plan {
 
     fn size(self, bracket: u32, round: u32) -> usize {
         let last = (1.0 + self.epochs.ln() / self.factor.ln()).ceil() / f64::from(bracket + 1);
-        (last * self.factor.powi(bracket as i32 - round as i32)).ceil() as usize
+        (last * self.factor.powf(f64::from(bracket) - f64::from(round))).ceil() as usize
     }
 }
 
@@ -150,8 +149,7 @@ mod tests {
         trials.push(trial(4, budget(2, 0, None)));
         trials.push(trial(5, budget(2, 1, Some(4))));
         let brackets = Brackets::new(&trials, &config, 9);
-        let shape: Vec<_> =
-            brackets.list.iter().map(|b| (b.iteration, b.bracket_num, b.rounds[0].len())).collect();
+        let shape: Vec<_> = brackets.list.iter().map(|b| (b.iteration, b.num, b.rounds[0].len())).collect();
         assert_eq!(shape, [(0, 2, 1), (1, 0, 1)]);
         assert_eq!((brackets.current_bracket, brackets.current_iteration), (0, 1));
         let promoted = &brackets.list[0].rounds[1][0];

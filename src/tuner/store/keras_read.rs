@@ -313,6 +313,7 @@ fn value(json: &Json) -> Option<Value> {
 
 #[cfg(test)]
 mod tests {
+    use super::KerasStatus::{Completed, Failed};
     use super::*;
 
     fn fixture(name: &str) -> PathBuf {
@@ -353,7 +354,6 @@ mod tests {
             1.400_437_523_873_712_6,
         ];
         assert_eq!(scores, [Some(finite[0]), Some(finite[1]), None, None, Some(finite[2]), Some(finite[3])]);
-        use KerasStatus::{Completed, Failed};
         let status: Vec<KerasStatus> = project.trials.iter().map(|t| t.status).collect();
         assert_eq!(status, [Completed, Completed, Failed, Failed, Completed, Completed]);
         let not_a_number = &project.trials[2];

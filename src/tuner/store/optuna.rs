@@ -91,7 +91,7 @@ impl Journal {
             match self.stories.get(trial.number) {
                 None => text += &line(&created(trial, view)),
                 Some(told) if *told == now => {}
-                Some(told) if told.state == RUNNING => text += &finished(trial, now),
+                Some(told) if told.state == RUNNING => text += &finished(trial, &now),
                 Some(_) => return None,
             }
         }
@@ -137,7 +137,7 @@ fn keep_foreign(path: &Path, folder: &Path) -> Result<(), FileError> {
         return Ok(());
     }
     let name = |n: usize| folder.join(format!("optuna.continued-{n}.jsonl"));
-    let free: Option<PathBuf> = (1..).map(name).find(|p| !p.exists());
+    let free: Option<PathBuf> = (1..=usize::MAX).map(name).find(|p| !p.exists());
     free.map_or(Ok(()), |to| file::write_atomic(&to, &bytes))
 }
 
@@ -187,7 +187,7 @@ fn created(trial: &Trial, view: &StudyView<'_>) -> Json {
 }
 
 /// Returns the lines that finish a trial that was made while it ran.
-fn finished(trial: &Trial, story: Story) -> String {
+fn finished(trial: &Trial, story: &Story) -> String {
     let attribute = |(key, value): (&String, &Json)| {
         let attribute: Map<String, Json> = [(key.clone(), value.clone())].into_iter().collect();
         line(&json!({
