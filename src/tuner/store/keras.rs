@@ -32,6 +32,7 @@ pub(super) fn trial_path(folder: &Path, id: &str) -> PathBuf {
 }
 
 /// Writes `tuner0.json`, the files of some trials and `oracle.json`, in this order: each is complete without the next.
+/// A file that is right already is left alone.
 ///
 /// # Errors
 /// [`FileError::Write`].
@@ -39,6 +40,7 @@ pub(super) fn write<'a>(
     folder: &Path,
     view: &StudyView<'_>,
     trials: impl Iterator<Item = &'a Trial>,
+    hashes: &mut Hashes,
 ) -> Result<(), FileError> {
     let opener = folder.join("tuner0.json");
     if !opener.is_file() {
@@ -52,9 +54,9 @@ pub(super) fn write<'a>(
             continue;
         }
         file::create_folder(&folder.join(format!("trial_{}", trial.id)))?;
-        write_line(&path, &trial_file(trial, view, &space))?;
+        write_json(&path, &trial_file(trial, view, &space))?;
     }
-    write_line(&folder.join("oracle.json"), &oracle_file(view, &space))
+    write_json(&folder.join("oracle.json"), &oracle_file(view, &space, hashes.update(view)))
 }
 
 /// Returns `trial.json`.
@@ -64,11 +66,12 @@ pub fn trial_json(trial: &Trial, view: &StudyView<'_>) -> Vec<u8> {
 
 /// Returns `oracle.json`.
 pub fn oracle_json(view: &StudyView<'_>) -> Vec<u8> {
-    json(&oracle_file(view, &hyperparameter::list(view.space)))
+    json(&oracle_file(view, &hyperparameter::list(view.space), Hashes::default().update(view)))
 }
 
-fn write_line<T: Serialize>(path: &Path, value: &T) -> Result<(), FileError> {
-    file::write_atomic(path, &json(value))
+fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<(), FileError> {
+    let bytes = json(value);
+    if file::read(path).is_ok_and(|there| there == bytes) { Ok(()) } else { file::write_atomic(path, &bytes) }
 }
 
 fn json<T: Serialize>(value: &T) -> Vec<u8> {
@@ -198,6 +201,37 @@ fn values(trial: &Trial, view: &StudyView<'_>) -> Values {
     values
 }
 
+/// Hashes of trials: they cost more than all the rest of `oracle.json`.
+#[derive(Debug, Default)]
+pub(super) struct Hashes(Vec<Hashed>);
+
+#[derive(Debug)]
+struct Hashed {
+    values: Values,
+    source: Option<usize>,
+    hash: String,
+}
+
+impl Hashes {
+    /// Returns the hash of each trial; those of trials that are as before are not computed again.
+    fn update(&mut self, view: &StudyView<'_>) -> &[Hashed] {
+        self.0.truncate(view.trials.len());
+        for (idx, trial) in view.trials.iter().enumerate() {
+            let source = trial.budget.as_ref().and_then(|b| b.source);
+            let same = |h: &Hashed| h.values == trial.values && h.source == source;
+            if self.0.get(idx).is_some_and(same) {
+                continue;
+            }
+            let hashed = Hashed { values: trial.values.clone(), source, hash: hash(trial, view) };
+            match self.0.get_mut(idx) {
+                Some(old) => *old = hashed,
+                None => self.0.push(hashed),
+            }
+        }
+        &self.0
+    }
+}
+
 /// Returns Keras Tuner's hash of a trial: of its values and the trial that it goes on from.
 fn hash(trial: &Trial, view: &StudyView<'_>) -> String {
     let mut values = values(trial, view);
@@ -217,8 +251,8 @@ struct OracleFile<'a> {
     retry_queue: [&'a str; 0],
     seed: u64,
     seed_state: u64,
-    tried_so_far: BTreeSet<String>,
-    id_to_hash: BTreeMap<&'a str, String>,
+    tried_so_far: BTreeSet<&'a str>,
+    id_to_hash: BTreeMap<&'a str, &'a str>,
     display: Display<'a>,
     num_initial_points: Option<usize>,
     alpha: f64,
@@ -239,11 +273,11 @@ struct Display<'a> {
     trial_number: BTreeMap<&'a str, usize>,
 }
 
-fn oracle_file<'a>(view: &StudyView<'a>, space: &'a [Json]) -> OracleFile<'a> {
+fn oracle_file<'a>(view: &StudyView<'a>, space: &'a [Json], hashes: &'a [Hashed]) -> OracleFile<'a> {
     let trials = view.trials;
     let ids = || trials.iter().map(|t| t.id.as_str());
     let running = trials.iter().filter(|t| t.status == Status::Running);
-    let id_to_hash: BTreeMap<_, _> = trials.iter().map(|t| (t.id.as_str(), hash(t, view))).collect();
+    let hashes = || hashes.iter().map(|h| h.hash.as_str());
     // NumPy, which Keras Tuner seeds with it, takes 32 bits.
     let seed = view.seed & u64::from(u32::MAX);
     OracleFile {
@@ -255,8 +289,8 @@ fn oracle_file<'a>(view: &StudyView<'a>, space: &'a [Json]) -> OracleFile<'a> {
         retry_queue: [],
         seed,
         seed_state: seed + trials.iter().map(|t| t.values.len() as u64).sum::<u64>(),
-        tried_so_far: id_to_hash.values().cloned().collect(),
-        id_to_hash,
+        tried_so_far: hashes().collect(),
+        id_to_hash: ids().zip(hashes()).collect(),
         display: Display {
             search_start: None,
             trial_start: BTreeMap::new(),

@@ -17,6 +17,7 @@ use crate::file::FileError;
 use crate::tuner::config::TunerConfig;
 use crate::tuner::objective::Objective;
 use crate::tuner::space::Space;
+use crate::tuner::study::{Derive, Study};
 use crate::tuner::trial::Trial;
 
 pub use import::{ImportError, Imported, import};
@@ -46,17 +47,19 @@ pub struct StudyView<'a> {
 /// One process at a time may write a folder: callers hold the study's lock.
 #[derive(Debug, Default)]
 pub struct Files {
+    hashes: keras::Hashes,
     optuna: optuna::Journal,
 }
 
 impl Files {
-    /// Writes all files of a study.
+    /// Makes all files of a study agree with it: what is missing, damaged or behind is written anew.
     ///
     /// # Errors
     /// [`FileError::Write`]; what was written before it stays whole.
     pub fn all(&mut self, folder: &Path, view: &StudyView<'_>) -> Result<(), FileError> {
-        keras::write(folder, view, view.trials.iter())?;
-        self.optuna.rewrite(folder, view)
+        keras::write(folder, view, view.trials.iter(), &mut self.hashes)?;
+        self.optuna = optuna::Journal::default();
+        self.optuna.update(folder, view)
     }
 
     /// Writes the files that change with the trials of some numbers.
@@ -69,8 +72,34 @@ impl Files {
         view: &StudyView<'_>,
         numbers: &[usize],
     ) -> Result<(), FileError> {
-        keras::write(folder, view, numbers.iter().filter_map(|n| view.trials.get(*n)))?;
+        let trials = numbers.iter().filter_map(|n| view.trials.get(*n));
+        keras::write(folder, view, trials, &mut self.hashes)?;
         self.optuna.update(folder, view)
+    }
+}
+
+impl<'a> From<&'a Study> for StudyView<'a> {
+    fn from(study: &'a Study) -> Self {
+        let header = study.header();
+        Self {
+            name: &header.experiment,
+            space: &header.space,
+            objectives: &header.objectives,
+            config: &header.config,
+            epochs: header.epochs,
+            trials: study.trials(),
+            seed: header.seed,
+        }
+    }
+}
+
+impl Derive for Files {
+    fn changed(&mut self, study: &Study, trials: &[usize]) -> Result<(), FileError> {
+        Self::changed(self, study.folder(), &study.into(), trials)
+    }
+
+    fn all(&mut self, study: &Study) -> Result<(), FileError> {
+        Self::all(self, study.folder(), &study.into())
     }
 }
 

@@ -51,7 +51,7 @@ impl Journal {
     ///
     /// # Errors
     /// [`FileError::Write`].
-    pub(super) fn rewrite(&mut self, folder: &Path, view: &StudyView<'_>) -> Result<(), FileError> {
+    fn rewrite(&mut self, folder: &Path, view: &StudyView<'_>) -> Result<(), FileError> {
         let mut text = study_line(view);
         text.extend(view.trials.iter().map(|t| line(&created(t, view))));
         let path = folder.join(FILE);
