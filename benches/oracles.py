@@ -1,0 +1,154 @@
+"""Optuna's samplers on the functions of benches/oracles.rs: best so far after every trial, as JSON lines.
+
+    python benches/oracles.py FUNCTION SAMPLER BUDGET SEEDS      FUNCTION branin | hartmann6 | noisy_quadratic
+                                                                 SAMPLER  random | tpe | gp (gp needs PyTorch)
+
+Seeds are 0 .. SEEDS - 1. The first 10 trials and the noise of a trial come from (seed, trial) by the same hash as in
+oracles.rs, so that both sides start from the same observations. A line is
+{"function", "sampler", "seed", "regret": [...]}: after each trial, the noise-free value of the trial whose observed
+value is lowest so far, minus the minimum of the function.
+"""
+
+import json
+import math
+import sys
+import warnings
+
+import optuna
+
+STARTUP = 10
+MASK = (1 << 64) - 1
+
+
+def uniform(seed, trial, k):
+    """A number in [0, 1) of (seed, trial, k): the finaliser of SplitMix64 over a linear key."""
+    z = (seed * 0x9E3779B97F4A7C15 + trial * 0xD1B54A32D192ED03 + k * 0x8CB92BA72F3D8DD7 + 1) & MASK
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        z = ((z ^ (z >> shift)) * factor) & MASK
+    return ((z ^ (z >> 31)) >> 11) * 2.0**-53
+
+
+def normal(seed, trial):
+    radius = math.sqrt(-2.0 * math.log(1.0 - uniform(seed, trial, 100)))
+    return radius * math.cos(2.0 * math.pi * uniform(seed, trial, 101))
+
+
+def branin(x, y):
+    bow = y - 5.1 / (4 * math.pi**2) * x * x + 5 / math.pi * x - 6
+    return bow * bow + 10 * (1 - 1 / (8 * math.pi)) * math.cos(x) + 10
+
+
+HARTMANN_ALPHA = (1.0, 1.2, 3.0, 3.2)
+HARTMANN_A = ((10, 3, 17, 3.5, 1.7, 8), (0.05, 10, 17, 0.1, 8, 14), (3, 3.5, 1.7, 10, 17, 8), (17, 8, 0.05, 10, 0.1, 14))
+HARTMANN_P = (
+    (1312, 1696, 5569, 124, 8283, 5886),
+    (2329, 4135, 8307, 3736, 1004, 9991),
+    (2348, 1451, 3522, 2883, 3047, 6650),
+    (4047, 8828, 8732, 5743, 1091, 381),
+)
+
+
+def hartmann6(*x):
+    total = 0.0
+    for alpha, a, p in zip(HARTMANN_ALPHA, HARTMANN_A, HARTMANN_P):
+        total -= alpha * math.exp(-sum(ai * (xi - pi * 1e-4) ** 2 for ai, xi, pi in zip(a, x, p)))
+    return total
+
+
+def noisy_quadratic(x, y, n, kind, rate):
+    """Without its noise; correlated in x and y; 0 at (1.3, -2.1, 13, "b", 10^-2.6), 8.4094 in the worst corner."""
+    u, v = (x - 1.3) / 5, (y + 2.1) / 5
+    offset = {"a": 0.6, "b": 0.0, "c": 0.3, "d": 1.0}[kind]
+    return u * u + v * v + 0.5 * u * v + ((n - 13) / 10) ** 2 + offset + (math.log10(rate) + 2.6) ** 2 / 2
+
+
+class Real:
+    def __init__(self, name, low, high, log=False):
+        self.name, self.low, self.high, self.log = name, low, high, log
+
+    def at(self, u):
+        if self.log:
+            return math.exp(math.log(self.low) + u * (math.log(self.high) - math.log(self.low)))
+        return self.low + u * (self.high - self.low)
+
+    def suggest(self, trial):
+        return trial.suggest_float(self.name, self.low, self.high, log=self.log)
+
+
+class Integer:
+    def __init__(self, name, low, high):
+        self.name, self.low, self.high = name, low, high
+
+    def at(self, u):
+        return self.low + int(u * (self.high - self.low + 1))
+
+    def suggest(self, trial):
+        return trial.suggest_int(self.name, self.low, self.high)
+
+
+class Choice:
+    def __init__(self, name, levels):
+        self.name, self.levels = name, levels
+
+    def at(self, u):
+        return self.levels[int(u * len(self.levels))]
+
+    def suggest(self, trial):
+        return trial.suggest_categorical(self.name, self.levels)
+
+
+# name -> (function, space, minimum, standard deviation of the noise)
+FUNCTIONS = {
+    "branin": (branin, [Real("x", -5, 10), Real("y", 0, 15)], 0.39788735772973816, 0.0),
+    "hartmann6": (hartmann6, [Real(f"x{i}", 0, 1) for i in range(6)], -3.322368011415514, 0.0),
+    "noisy_quadratic": (
+        noisy_quadratic,
+        [Real("x", -5, 5), Real("y", -5, 5), Integer("n", 1, 20), Choice("kind", ["a", "b", "c", "d"]),
+         Real("rate", 1e-5, 1e-1, log=True)],
+        0.0,
+        0.084094,
+    ),
+}
+
+
+def sampler(name, seed):
+    if name == "random":
+        return optuna.samplers.RandomSampler(seed=seed)
+    if name == "tpe":
+        return optuna.samplers.TPESampler(seed=seed, n_startup_trials=STARTUP)
+    if name == "gp":
+        return optuna.samplers.GPSampler(seed=seed, n_startup_trials=STARTUP)
+    raise SystemExit(f"unknown sampler {name}: random, tpe or gp")
+
+
+def search(name, sampler_name, budget, seed):
+    function, space, minimum, noise = FUNCTIONS[name]
+    exact = []
+
+    def objective(trial):
+        value = function(*(parameter.suggest(trial) for parameter in space))
+        exact.append(value)
+        return value + (noise * normal(seed, trial.number) if noise else 0.0)
+
+    study = optuna.create_study(sampler=sampler(sampler_name, seed))
+    for trial in range(min(STARTUP, budget)):
+        study.enqueue_trial({p.name: p.at(uniform(seed, trial, k)) for k, p in enumerate(space)})
+    study.optimize(objective, n_trials=budget)
+    regret, best = [], math.inf
+    for trial in study.trials:
+        if trial.value < best:
+            best, incumbent = trial.value, exact[trial.number]
+        regret.append(incumbent - minimum)
+    return regret
+
+
+def main(name, sampler_name, budget, seeds):
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    warnings.simplefilter("ignore")
+    for seed in range(int(seeds)):
+        regret = search(name, sampler_name, int(budget), seed)
+        print(json.dumps({"function": name, "sampler": sampler_name, "seed": seed, "regret": regret}), flush=True)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,76 @@
+//! Minimisation in a box by L-BFGS-B `[Byrd1995]`: the only place of the surrogate that knows the optimiser.
+
+use std::convert::Infallible;
+
+use basin::{
+    BoxBounds, ConstraintDescription, ConstraintSet, Constraints, CostFunction, Executor, FirstOrderState,
+    Gradient, Lbfgsb,
+};
+
+/// When a descent stops.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Effort {
+    /// Most accepted steps.
+    pub iterations: u64,
+    /// Largest component of the projected gradient at which it has converged.
+    pub gradient: f64,
+    /// Relative change of the value at which it has converged.
+    pub change: f64,
+}
+
+/// Returns the lowest point found from `start` and its value; `objective` gives the value and its gradient.
+///
+/// The start comes back when nothing lower is found, or the objective is not finite there.
+pub(super) fn minimise<F>(objective: F, start: &[f64], bounds: &[(f64, f64)], effort: Effort) -> (Vec<f64>, f64)
+where
+    F: Fn(&[f64]) -> (f64, Vec<f64>),
+{
+    let start: Vec<f64> = start.iter().zip(bounds).map(|(x, b)| x.clamp(b.0, b.1)).collect();
+    let (lower, upper) = bounds.iter().copied().unzip();
+    let bounds = ConstraintSet::new().with_bounds(BoxBounds::new(Some(lower), Some(upper)));
+    let first = objective(&start).0;
+    let problem = Boxed { objective, bounds };
+    let solver = Lbfgsb::<Vec<f64>>::new()
+        .with_absolute_projected_gradient_tolerance(effort.gradient)
+        .with_relative_cost_reduction_tolerance(effort.change);
+    let state = FirstOrderState::new(start.clone());
+    match Executor::new(problem, solver, state).max_iter(effort.iterations).run() {
+        Ok(result) if result.cost() < first => (result.param().clone(), result.cost()),
+        _ => (start, first),
+    }
+}
+
+struct Boxed<F> {
+    objective: F,
+    bounds: ConstraintSet<BoxBounds<Vec<f64>>>,
+}
+
+impl<F> Constraints for Boxed<F> {
+    type Set = ConstraintSet<BoxBounds<Vec<f64>>>;
+
+    fn constraints(&self) -> <Self::Set as ConstraintDescription>::Borrowed<'_> {
+        self.bounds.borrowed()
+    }
+}
+
+impl<F: Fn(&[f64]) -> (f64, Vec<f64>)> CostFunction for Boxed<F> {
+    type Param = Vec<f64>;
+    type Output = f64;
+    type Error = Infallible;
+
+    fn cost(&self, x: &Vec<f64>) -> Result<f64, Infallible> {
+        Ok((self.objective)(x).0)
+    }
+}
+
+impl<F: Fn(&[f64]) -> (f64, Vec<f64>)> Gradient for Boxed<F> {
+    type Gradient = Vec<f64>;
+
+    fn gradient(&self, x: &Vec<f64>) -> Result<Vec<f64>, Infallible> {
+        Ok((self.objective)(x).1)
+    }
+
+    fn cost_and_gradient(&self, x: &Vec<f64>) -> Result<(f64, Vec<f64>), Infallible> {
+        Ok((self.objective)(x))
+    }
+}

@@ -1,0 +1,142 @@
+//! Covariance of two points of the unit cube: Matern 5/2 over the ordered coordinates, times one factor per label.
+//!
+//! ```text
+//! k(x, x') = amplitude (1 + a + a^2/3) exp(-a) exp(-sum_c w_c [x_c != x'_c])
+//! a^2      = 5 sum_j ((x_j - x'_j) / l_j)^2
+//! ```
+//! with a length `l_j` for every continuous or ordinal coordinate `[Rasmussen2006, eq. 4.17, 5.1]` and a weight `w_c`
+//! for every category. An inactive coordinate (NaN) stands at the centre of its range, and where a coordinate
+//! is active in some observations only, its presence is a label of its own: two inactive ones are equal, and an active
+//! one differs from an inactive one by a learned weight. Each factor is a covariance for every length and weight,
+//! hence so is the product.
+
+use super::Dimension;
+
+/// One number per coordinate that the covariance compares.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Column {
+    /// An ordered coordinate, by its value.
+    Ordered(usize),
+    /// A category, by its level; being inactive is one more level.
+    Category(usize),
+    /// Whether an ordered coordinate is active.
+    Presence(usize),
+}
+
+/// How points of the cube are laid out for the covariance: the ordered columns first, then the labels.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Layout {
+    columns: Vec<Column>,
+    ordered: usize,
+}
+
+impl Layout {
+    /// Lays out `dimensions`; presence matters where `points` differ in it.
+    pub(super) fn new<'a>(dimensions: &[Dimension], points: impl Iterator<Item = &'a [f64]>) -> Self {
+        let mut active = vec![(false, false); dimensions.len()];
+        for point in points {
+            active.iter_mut().zip(point).for_each(|(seen, x)| match x.is_nan() {
+                true => seen.1 = true,
+                false => seen.0 = true,
+            });
+        }
+        let column = |(j, dimension): (usize, &Dimension)| match dimension {
+            Dimension::Continuous | Dimension::Ordinal(_) => Some(Column::Ordered(j)),
+            Dimension::Categorical(_) => Some(Column::Category(j)),
+            Dimension::Constant => None,
+        };
+        let is_ordered = |column: &Column| matches!(column, Column::Ordered(_));
+        let all: Vec<Column> = dimensions.iter().enumerate().filter_map(column).collect();
+        let (mut columns, labels): (Vec<Column>, Vec<Column>) = all.into_iter().partition(is_ordered);
+        let ordered = columns.len();
+        let conditional = |c: &Column| matches!(c, Column::Ordered(j) if active[*j] == (true, true));
+        let presence: Vec<Column> = columns.iter().copied().filter(conditional).collect();
+        columns.extend(labels);
+        columns.extend(presence.into_iter().map(|c| Column::Presence(c.coordinate())));
+        Self { columns, ordered }
+    }
+
+    /// Returns the number of columns.
+    pub(super) fn width(&self) -> usize {
+        self.columns.len()
+    }
+
+    /// Returns the number of ordered columns, which come first.
+    pub(super) fn ordered(&self) -> usize {
+        self.ordered
+    }
+
+    /// Returns the coordinate of the cube that column `c` belongs to.
+    pub(super) fn coordinate(&self, c: usize) -> usize {
+        self.columns[c].coordinate()
+    }
+
+    /// Lays out one point.
+    pub(super) fn row(&self, point: &[f64]) -> Vec<f64> {
+        self.columns.iter().map(|column| column.read(point)).collect()
+    }
+}
+
+impl Column {
+    fn coordinate(self) -> usize {
+        let (Self::Ordered(j) | Self::Category(j) | Self::Presence(j)) = self;
+        j
+    }
+
+    fn read(self, point: &[f64]) -> f64 {
+        let x = point[self.coordinate()];
+        match self {
+            Self::Ordered(_) => if x.is_nan() { 0.5 } else { x },
+            Self::Category(_) => if x.is_nan() { -1.0 } else { x },
+            Self::Presence(_) => f64::from(u8::from(!x.is_nan())),
+        }
+    }
+}
+
+/// The covariance with its parameters.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Kernel {
+    /// `1 / l^2` for every ordered column, then `w` for every label.
+    pub scales: Vec<f64>,
+    /// Number of ordered columns.
+    pub ordered: usize,
+    /// Variance of the process.
+    pub amplitude: f64,
+}
+
+impl Kernel {
+    /// Returns `k(a, b)` for two rows of a [`Layout`].
+    pub(super) fn covariance(&self, a: &[f64], b: &[f64]) -> f64 {
+        self.at(a, b).0
+    }
+
+    /// Returns `k(a, b)` and `2 dk/d(a^2/5)`: times `(a_j - b_j) / l_j^2` that is the slope along ordered column `j`.
+    pub(super) fn at(&self, a: &[f64], b: &[f64]) -> (f64, f64) {
+        let (squared, label) = self.distances(a, b);
+        let (value, slope) = matern(squared, label);
+        (self.amplitude * value, 2.0 * self.amplitude * slope)
+    }
+
+    fn distances(&self, a: &[f64], b: &[f64]) -> (f64, f64) {
+        let (ordered, labels) = self.scales.split_at(self.ordered);
+        let (a_ordered, a_labels) = a.split_at(self.ordered);
+        let (b_ordered, b_labels) = b.split_at(self.ordered);
+        let pairs = ordered.iter().zip(a_ordered.iter().zip(b_ordered));
+        let squared = pairs.map(|(w, (x, y))| w * (x - y) * (x - y)).sum();
+        let pairs = labels.iter().zip(a_labels.iter().zip(b_labels));
+        let label = pairs.map(|(w, (x, y))| w * mismatch(*x, *y)).sum();
+        (squared, label)
+    }
+}
+
+/// Returns 1 for two different labels, else 0.
+pub(super) fn mismatch(x: f64, y: f64) -> f64 {
+    f64::from(u8::from((x - y).abs() > f64::EPSILON))
+}
+
+/// Returns the correlation at the squared scaled distance and the label distance, and its slope along the former.
+pub(super) fn matern(squared: f64, label: f64) -> (f64, f64) {
+    let a = (5.0 * squared).sqrt();
+    let decay = (-a - label).exp();
+    ((1.0 + a + a * a / 3.0) * decay, -5.0 / 6.0 * (1.0 + a) * decay)
+}
