@@ -228,8 +228,8 @@ mod tests {
             hundred[1..].iter().map(|b| b.iter().map(|(n, _)| *n).collect()).collect();
         assert_eq!(counts, [vec![41, 14, 5, 2], vec![18, 6, 2], vec![9, 3], vec![6]]);
         assert_eq!(hundred.iter().flatten().map(|(n, _)| n).sum::<usize>(), 254);
-        // log_5(125) is a little above 3 in Python too, so that its last round has 5 trials and not 4.
-        assert_eq!(sizes(&plan(125, 1, 5)).last().unwrap(), &[(5, 125)]);
+        // log_5(15625) is a little above 6 in Python too: its last round has 8 trials, not 7.
+        assert_eq!(sizes(&plan(15_625, 1, 5)).last().unwrap(), &[(8, 15_625)]);
     }
 
     #[test]
