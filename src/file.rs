@@ -222,6 +222,11 @@ pub fn publish_file(from: &Path, to: &Path) -> Result<(), FileError> {
     Ok(())
 }
 
+/// Returns the size of a file [bytes]; 0 where there is none.
+pub fn size(path: &Path) -> u64 {
+    fs::metadata(path).map_or(0, |m| m.len())
+}
+
 /// Removes a file; one that is not there is fine.
 ///
 /// # Errors

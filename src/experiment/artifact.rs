@@ -9,11 +9,17 @@ use super::error::ExperimentError;
 use super::fitted::Fitted;
 use crate::file::{self, FileError};
 use crate::model::Architecture;
-use crate::model::Slice;
+use crate::model::{Slice, keras};
 use crate::train::engine::MemberState;
 
 /// Name of the file with the networks' numbers.
 pub const WEIGHTS: &str = "weights.safetensors";
+
+/// Name of the file with one network as Keras loads it.
+pub const KERAS_WEIGHTS: &str = "checkpoint.weights.h5";
+
+/// Name of the file from which Keras builds that network.
+const KERAS_BUILD: &str = "build_config.json";
 
 /// Name of the file with all else.
 pub const MODEL: &str = "model.json";
@@ -49,6 +55,18 @@ pub fn save(
     let bytes = serialize(views, None).map_err(|e| FileError::parse(&path, e))?;
     file::write_atomic(&path, &bytes)?;
     Ok(Some(file::sha256_bytes(&bytes)))
+}
+
+/// Stores the first network as Keras Tuner would, with what Keras builds it from; networks that Keras has no form for
+/// are left out.
+///
+/// # Errors
+/// [`ExperimentError::File`].
+pub fn save_keras(fitted: &Fitted, shapes: &Architecture, folder: &Path) -> Result<(), ExperimentError> {
+    let Some(member) = fitted.folds.first().and_then(|f| f.members.first()) else { return Ok(()) };
+    let Ok(bytes) = keras::weights_h5(shapes, &member.weights, &member.statistics) else { return Ok(()) };
+    file::write_atomic(&folder.join(KERAS_WEIGHTS), &bytes)?;
+    Ok(file::write_json(&folder.join(KERAS_BUILD), &keras::build_config(shapes))?)
 }
 
 /// Loads a fitted model whose folds have `n_members` networks each (0 for models without).

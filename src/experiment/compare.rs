@@ -98,7 +98,14 @@ pub fn compare(
         let own = Task::load(&config, root)?;
         let clock = std::time::Instant::now();
         let mut observer = observe(&label, &config);
-        let context = FitContext { backend, checkpoint: None, interrupt, observe: observer.as_mut() };
+        let context = FitContext {
+            backend,
+            checkpoint: None,
+            interrupt,
+            until: None,
+            judge: false,
+            observe: observer.as_mut(),
+        };
         let fitted = Fitted::fit(&config, &own, context)?;
         if fitted.folds.iter().flat_map(|f| &f.stops).any(|s| s.is_pause()) {
             return Err(ExperimentError::Stopped);

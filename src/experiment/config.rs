@@ -11,6 +11,7 @@ use crate::model::{Activation, NetworkConfig, Normalisation};
 use crate::physics::Law;
 use crate::prepare::{Reference, SplitConfig};
 use crate::train::TrainConfig;
+use crate::tuner::TunerConfig;
 
 /// An experiment: data, inputs, split, model, training, and what to compare it with.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -52,7 +53,7 @@ pub struct ExperimentConfig {
     pub notes: Vec<String>,
     /// Settings of `fadecast tune`, which alone reads them.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub tuner: Option<toml::Table>,
+    pub tuner: Option<TunerConfig>,
 }
 
 impl Default for ExperimentConfig {

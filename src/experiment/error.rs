@@ -58,6 +58,16 @@ pub enum ExperimentError {
         /// Name of the member.
         member: String,
     },
+    /// Occurs when experiments are to train as one population that differ in more than a network's own rates.
+    #[error(
+        "jobs `{first}` and `{other}` differ in architecture, objective or training; group them by `group_key`"
+    )]
+    Group {
+        /// Label of the first job.
+        first: String,
+        /// Label of the first one that differs from it.
+        other: String,
+    },
     /// Occurs when a listed cell is not in the dataset.
     #[error("cells: dataset `{dataset}` has no cell `{cell}`; it has {present}")]
     UnknownCell {

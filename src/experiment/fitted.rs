@@ -1,22 +1,19 @@
 //! Fitted models: everything that a prediction needs, fold by fold, and how it is made from training rows.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::config::{ExperimentConfig, ModelKind, Validation};
+use super::config::{ExperimentConfig, ModelKind};
 use super::error::ExperimentError;
 use super::fold::{FittedFold, anchor, prepare};
+use super::population::{self, Job};
 use super::task::Task;
 use crate::device::Backend;
-use crate::model::Architecture;
-use crate::model::hybrid::PriorConfig;
-use crate::prepare::Frame;
-use crate::seed::Seed;
-use crate::train::engine::{self, EngineKind, MemberStart, MemberState, Population};
-use crate::train::{self, FitPlan, Hyper, Interrupt, MemberPlan, Objective, Observe};
+use crate::file;
+use crate::train::engine::{self, EngineKind, MemberState};
+use crate::train::{FitPlan, Interrupt, MemberPlan, Observe};
 
 /// A model fitted to every fold.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -33,6 +30,11 @@ pub struct FitContext<'a> {
     pub checkpoint: Option<&'a Path>,
     /// Flag that asks for a pause.
     pub interrupt: &'a Interrupt,
+    /// Budget: epoch after which the fit ends before its last; none trains them all, as [`FitPlan::until`].
+    pub until: Option<u32>,
+    /// Whether each fold's scored test rows judge the weights, in place of the experiment's validation rows. For the
+    /// folds inside a search only, never for reported figures: the test would choose its own epoch.
+    pub judge: bool,
     /// Receives each epoch.
     pub observe: &'a mut dyn Observe,
 }
@@ -43,84 +45,27 @@ impl Fitted {
     /// # Errors
     /// [`ExperimentError::Physics`], [`ExperimentError::Engine`] or [`ExperimentError::Fit`].
     pub fn fit(config: &ExperimentConfig, task: &Task, context: FitContext) -> Result<Self, ExperimentError> {
-        let prepared = task.folds.iter().map(|fold| prepare(config, &task.frame, fold));
-        let mut fitted = Self { folds: prepared.collect::<Result<_, _>>()? };
-        if matches!(config.model.kind, ModelKind::Dense | ModelKind::Hybrid) {
-            fitted.train(config, task, context)?;
-        }
+        let job = Job { label: "", config, task };
+        let mut fitted = Self::prepare(&job)?;
+        train(&[job], std::slice::from_mut(&mut fitted), context)?;
         Ok(fitted)
     }
 
-    fn train(
-        &mut self,
-        config: &ExperimentConfig,
-        task: &Task,
-        context: FitContext,
-    ) -> Result<(), ExperimentError> {
-        let FitContext { backend, checkpoint, interrupt, observe } = context;
-        let members = self.member_plans(config, task);
-        if let Some(member) = members.iter().find(|m| m.train.is_empty()) {
-            return Err(ExperimentError::Validation { member: member.name.clone() });
-        }
-        let population = self.population(config, task, &members);
-        let mut engine = engine::create(EngineKind::Auto, backend, &population)?;
-        let identity = format!("{:?} {:?} {}", population.architecture, backend, task.data_sha256);
-        let plan = FitPlan {
-            config: &config.train,
-            members: &members,
-            network: &crate::file::sha256_bytes(identity.as_bytes()),
-            checkpoint,
-            interrupt,
-        };
-        let fits = train::fit(engine.as_mut(), &plan, observe)?;
-        let per_fold = fits.len() / self.folds.len();
-        for (fold, fits) in self.folds.iter_mut().zip(fits.chunks(per_fold)) {
-            fold.stops = fits.iter().map(|f| f.stop).collect();
-            fold.members = fits.iter().map(|f| weights_only(&f.state)).collect();
-        }
-        Ok(())
+    /// Fits several experiments of one [`group_key`](super::population::group_key), whose networks train as one
+    /// population with one checkpoint; returns each as [`Fitted::fit`] returns it alone, bit for bit.
+    ///
+    /// # Errors
+    /// Those of [`Fitted::fit`], and [`ExperimentError::Group`].
+    pub fn fit_together(jobs: &[Job], context: FitContext) -> Result<Vec<Self>, ExperimentError> {
+        population::check_group(jobs)?;
+        let mut fitted = jobs.iter().map(Self::prepare).collect::<Result<Vec<_>, _>>()?;
+        train(jobs, &mut fitted, context)?;
+        Ok(fitted)
     }
 
-    /// Returns the plan of each network: folds, and in each `repeats` times `members`.
-    fn member_plans(&self, config: &ExperimentConfig, task: &Task) -> Vec<MemberPlan> {
-        let seed = Seed::new(config.seed).child("member");
-        let hyper = Hyper::new(&config.train, f64::from(config.model.dropout));
-        let n_members = config.repeats * config.train.members;
-        let mut plans = Vec::new();
-        for (fold, split) in self.folds.iter().zip(&task.folds) {
-            for idx in 0..n_members {
-                let name = format!("{}/seed{idx}", fold.name);
-                let (train, validation) =
-                    hold_out(config.validation, &task.frame, &split.train, idx as usize);
-                let rows = |part: &[usize]| Arc::new(fold.rows(config, &task.frame, part));
-                plans.push(MemberPlan {
-                    seed: seed.child(&name),
-                    name,
-                    train: rows(&train),
-                    validation: validation.map(|part| rows(&part)),
-                    hyper,
-                });
-            }
-        }
-        plans
-    }
-
-    fn population(&self, config: &ExperimentConfig, task: &Task, members: &[MemberPlan]) -> Population {
-        let per_fold = members.len() / self.folds.len();
-        let start = |(idx, plan): (usize, &MemberPlan)| MemberStart {
-            seed: plan.seed.clone(),
-            prior: self.folds[idx / per_fold].prior_start(config),
-        };
-        Population {
-            architecture: architecture(config, task.frame.inputs.len()),
-            objective: Objective {
-                loss: config.train.loss,
-                physics_consistency: config.model.physics_consistency,
-                monotone_fade: config.model.monotone_fade,
-            },
-            optimizer: config.train.optimizer,
-            members: members.iter().enumerate().map(start).collect(),
-        }
+    fn prepare(job: &Job) -> Result<Self, ExperimentError> {
+        let prepared = job.task.folds.iter().map(|fold| prepare(job.config, &job.task.frame, fold));
+        Ok(Self { folds: prepared.collect::<Result<_, _>>()? })
     }
 
     /// Predicts the given and the test rows of every fold, `[repetition][row]` of SoH.
@@ -165,9 +110,9 @@ impl Fitted {
         backend: Backend,
         positions: &[Vec<usize>],
     ) -> Result<Vec<Vec<Vec<f64>>>, ExperimentError> {
-        let plans = self.member_plans(config, task);
-        let mut engine = engine::create(EngineKind::Auto, backend, &self.population(config, task, &plans))?;
-        let per_fold = plans.len() / self.folds.len();
+        let population = population::population(config, task, population::starts(config, &self.folds));
+        let mut engine = engine::create(EngineKind::Auto, backend, &population)?;
+        let per_fold = population::n_per_fold(config) as usize;
         let mut rows = Vec::new();
         for (fold_idx, fold) in self.folds.iter().enumerate() {
             let part = Arc::new(fold.rows(config, &task.frame, &positions[fold_idx]));
@@ -186,51 +131,236 @@ impl Fitted {
     }
 }
 
-/// Returns the shapes of the experiment's networks.
-pub fn architecture(config: &ExperimentConfig, d_input: usize) -> Architecture {
-    let model = &config.model;
-    let prior = PriorConfig {
-        law: model.prior,
-        parameters: model.parameters,
-        residual: model.residual,
-        residual_scale: model.residual_scale,
-    };
-    Architecture {
-        d_input,
-        d_output: config.train.loss.d_output(),
-        network: model.network(),
-        prior: (model.kind == ModelKind::Hybrid).then_some(prior),
+/// Trains the networks of all jobs, where they have any, as one population and leaves each with its fold.
+fn train(jobs: &[Job], fitted: &mut [Fitted], context: FitContext) -> Result<(), ExperimentError> {
+    let Some(first) = jobs.first().filter(|job| population::has_networks(job.config)) else { return Ok(()) };
+    let FitContext { backend, checkpoint, interrupt, until, judge, observe } = context;
+    let parts = || jobs.iter().zip(&*fitted);
+    let members: Vec<MemberPlan> = parts().flat_map(|(j, f)| population::plans(j, &f.folds, judge)).collect();
+    if let Some(member) = members.iter().find(|m| m.train.is_empty()) {
+        return Err(ExperimentError::Validation { member: member.name.clone() });
     }
-}
-
-/// Separates validation rows from a fold's training rows, whole cells or the end of each cell.
-fn hold_out(
-    validation: Validation,
-    frame: &Frame,
-    train: &[usize],
-    member_idx: usize,
-) -> (Vec<usize>, Option<Vec<usize>>) {
-    let cell = |row: &usize| frame.rows[*row].cell_idx;
-    let cells: BTreeSet<usize> = train.iter().map(cell).collect();
-    let (validation, train): (Vec<usize>, Vec<usize>) = match validation {
-        Validation::None => return (train.to_vec(), None),
-        Validation::Cell => {
-            let held = cells.iter().nth(member_idx % cells.len()).copied();
-            train.iter().partition(|row| Some(cell(row)) == held)
-        }
-        Validation::Tail => {
-            let last = |c: &usize| {
-                let rows: Vec<usize> = train.iter().copied().filter(|row| cell(row) == *c).collect();
-                rows[(0.8 * rows.len() as f64) as usize..].to_vec()
-            };
-            let tails: BTreeSet<usize> = cells.iter().flat_map(last).collect();
-            train.iter().partition(|row| tails.contains(row))
-        }
+    let starts = parts().flat_map(|(job, f)| population::starts(job.config, &f.folds)).collect();
+    let population = population::population(first.config, first.task, starts);
+    let mut engine = engine::create(EngineKind::Auto, backend, &population)?;
+    let data: Vec<_> = jobs.iter().map(|job| job.task.data_sha256.as_str()).collect();
+    let plan = FitPlan {
+        config: &first.config.train,
+        members: &members,
+        network: &file::sha256_bytes(format!("{population:?} {backend:?} {data:?}").as_bytes()),
+        checkpoint,
+        interrupt,
+        until,
     };
-    (train, Some(validation))
+    let mut fits = crate::train::fit(engine.as_mut(), &plan, observe)?.into_iter();
+    for (job, fitted) in jobs.iter().zip(fitted) {
+        for fold in &mut fitted.folds {
+            let own = fits.by_ref().take(population::n_per_fold(job.config) as usize);
+            (fold.stops, fold.members) = own.map(|fit| (fit.stop, weights_only(&fit.state))).unzip();
+        }
+    }
+    Ok(())
 }
 
 /// Keeps of a member what predictions need.
 fn weights_only(state: &MemberState) -> MemberState {
     MemberState { memory: Vec::new(), steps: 0, ..state.clone() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::experiment::population::group_key;
+    use crate::experiment::score;
+    use crate::file::FileError;
+    use crate::train::{EpochReport, FitError, StopReason};
+    use std::collections::BTreeMap;
+
+    /// Two networks a fold on three simulated cells, with a state in every part of the fit.
+    const SMALL: &str = "cells = ['SIM-NMC-01', 'SIM-NMC-02', 'SIM-NMC-03']
+        validation = 'tail'
+        [inputs]
+        descriptors = ['charge_throughput', 'history_cycle_count']
+        [model]
+        kind = 'hybrid'
+        prior = 'coulomb_balance'
+        hidden = [8, 8]
+        normalisation = 'batch'
+        dropout = 0.1
+        [train]
+        members = 1
+        epochs = 7
+        learning_rate = 0.01
+        schedule = { kind = 'reduce_on_plateau', patience = 1, factor = 0.5 }
+        early_stop = { patience = 3 }";
+
+    fn small(change: impl Fn(&mut ExperimentConfig)) -> (ExperimentConfig, Task) {
+        let mut config: ExperimentConfig = toml::from_str(SMALL).unwrap();
+        config.repeats = 2;
+        change(&mut config);
+        let task = Task::load(&config, Path::new(".")).unwrap();
+        (config, task)
+    }
+
+    /// Two experiments of one group, whose networks have nothing in common but their shapes.
+    fn pair() -> [(ExperimentConfig, Task); 2] {
+        let second = small(|c| {
+            (c.train.learning_rate, c.train.weight_decay, c.train.loss_weight) = (0.03, 1e-3, 0.5);
+            (c.model.dropout, c.seed, c.repeats) = (0.0, 7, 1);
+        });
+        [small(|_| ()), second]
+    }
+
+    fn jobs<'a>(pair: &'a [(ExperimentConfig, Task)], labels: &[&'a str]) -> Vec<Job<'a>> {
+        let pairs = pair.iter().zip(labels);
+        pairs.map(|((config, task), label)| Job { label, config, task }).collect()
+    }
+
+    fn context<'a>(interrupt: &'a Interrupt, observe: &'a mut dyn Observe) -> FitContext<'a> {
+        let (checkpoint, until, judge) = (None, None, false);
+        FitContext { backend: Backend::Flex, checkpoint, interrupt, until, judge, observe }
+    }
+
+    #[test]
+    fn experiments_that_train_together_give_what_each_gives_alone() {
+        let (pair, interrupt) = (pair(), Interrupt::new());
+        let together =
+            Fitted::fit_together(&jobs(&pair, &["job0", "job1"]), context(&interrupt, &mut ())).unwrap();
+        for ((config, task), together) in pair.iter().zip(&together) {
+            let alone = Fitted::fit(config, task, context(&interrupt, &mut ())).unwrap();
+            assert_eq!(&alone, together);
+            let predict = |fitted: &Fitted| fitted.predict(config, task, Backend::Flex).unwrap();
+            assert_eq!(predict(&alone), predict(together));
+        }
+        assert_ne!(together[0].folds[0].members[0], together[1].folds[0].members[0]);
+    }
+
+    #[test]
+    fn budgets_of_a_population_share_one_checkpoint() {
+        let (pair, interrupt) = (pair(), Interrupt::new());
+        let jobs = jobs(&pair, &["a", "b"]);
+        let straight = Fitted::fit_together(&jobs, context(&interrupt, &mut ())).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("checkpoint.safetensors");
+        let fit = |jobs: &[Job], until| {
+            let mut nobody = ();
+            let context = FitContext { checkpoint: Some(&path), until, ..context(&interrupt, &mut nobody) };
+            Fitted::fit_together(jobs, context)
+        };
+        for until in [1, 3] {
+            let part = fit(&jobs, Some(until)).unwrap();
+            let stops = || part.iter().flat_map(|f| &f.folds).flat_map(|f| &f.stops);
+            assert!(stops().any(|&stop| stop == StopReason::Budget), "{:?}", stops().collect::<Vec<_>>());
+        }
+        assert_eq!(fit(&jobs, None).unwrap(), straight);
+        let refused = fit(&jobs[..1], None).unwrap_err();
+        let ExperimentError::Fit(FitError::Checkpoint(_)) = &refused else { panic!("{refused}") };
+        crate::file::write_atomic(&path, b"{").unwrap();
+        let ExperimentError::Fit(error) = fit(&jobs, None).unwrap_err() else { panic!("it is damaged") };
+        assert!(error.is_checkpoint_unusable());
+    }
+
+    #[test]
+    fn a_group_is_what_one_engine_can_train() {
+        let (config, task) = small(|_| ());
+        let key = |change: fn(&mut ExperimentConfig)| {
+            let mut config = config.clone();
+            change(&mut config);
+            group_key(&config, &task)
+        };
+        let own = key(|_| ());
+        let same: [fn(&mut ExperimentConfig); 6] = [
+            |c| c.train.learning_rate = 0.5,
+            |c| c.train.weight_decay = 0.5,
+            |c| c.train.loss_weight = 0.5,
+            |c| c.model.dropout = 0.5,
+            |c| c.seed = 5,
+            |c| c.repeats = 5,
+        ];
+        assert!(same.iter().all(|&change| key(change) == own));
+        let others: [fn(&mut ExperimentConfig); 9] = [
+            |c| c.model.kind = ModelKind::Dense,
+            |c| c.model.kind = ModelKind::Physics,
+            |c| c.model.hidden = Some(vec![8, 9]),
+            |c| c.model.residual_scale = 0.5,
+            |c| c.model.physics_consistency = 0.5,
+            |c| c.train.loss = crate::train::Loss::Mae,
+            |c| c.train.epochs = 8,
+            |c| c.train.batch_size = 8,
+            |c| c.train.early_stop = None,
+        ];
+        let keys: std::collections::BTreeSet<_> = others.iter().map(|&change| key(change)).collect();
+        assert!(keys.len() == others.len() && !keys.contains(&own));
+    }
+
+    #[test]
+    fn experiments_of_two_groups_or_one_label_do_not_train_together() {
+        let interrupt = Interrupt::new();
+        let pair = [small(|_| ()), small(|c| c.train.batch_size = 8)];
+        let refused = |pair: &[_], labels: [&str; 2]| {
+            Fitted::fit_together(&jobs(pair, &labels), context(&interrupt, &mut ())).unwrap_err()
+        };
+        let ExperimentError::Group { first, other } = refused(&pair, ["a", "b"]) else {
+            panic!("two groups")
+        };
+        assert_eq!((first.as_str(), other.as_str()), ("a", "b"));
+        let twice = [small(|_| ()), small(|_| ())];
+        let ExperimentError::Fit(FitError::DuplicateMember { member }) = refused(&twice, ["a", "a"]) else {
+            panic!("one label")
+        };
+        assert_eq!(member, "a/SIM-NMC-01/seed0");
+    }
+
+    /// Notes the lowest validation loss of each network.
+    #[derive(Default)]
+    struct Lowest(BTreeMap<String, f64>);
+
+    impl Observe for Lowest {
+        fn epoch_finished(&mut self, report: &EpochReport<'_>) -> Result<(), FileError> {
+            for member in report.members {
+                let lowest = self.0.entry(member.name.into()).or_insert(f64::INFINITY);
+                *lowest = lowest.min(member.validation_loss.unwrap());
+            }
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_judged_fit_keeps_the_weights_that_are_best_on_the_scored_rows() {
+        let (config, task) = small(|c| c.train.early_stop = None);
+        let (interrupt, mut lowest) = (Interrupt::new(), Lowest::default());
+        let context = FitContext { judge: true, ..context(&interrupt, &mut lowest) };
+        let fitted = Fitted::fit(&config, &task, context).unwrap();
+        let parts = score::by_part(&task, &fitted.predict(&config, &task, Backend::Flex).unwrap());
+        for (fold, split) in fitted.folds.iter().zip(&task.folds) {
+            let label_sd = fold.label_scale.1;
+            for (idx, mse) in parts[score::MSE][&fold.name].iter().enumerate() {
+                let lowest = lowest.0[&format!("{}/seed{idx}", fold.name)] * label_sd * label_sd;
+                assert!((mse - lowest).abs() < 1e-4 * lowest, "{}: {mse} is not {lowest}", fold.name);
+            }
+            let job = Job { label: "", config: &config, task: &task };
+            let plans = population::plans(&job, &fitted.folds, true);
+            assert!(plans.iter().any(|p| p.train.len() == split.train.len()), "nothing is held out");
+        }
+    }
+
+    #[test]
+    fn parts_are_what_scores_are_made_of() {
+        let (config, task) = small(|_| ());
+        let fitted = Fitted::fit(&config, &task, context(&Interrupt::new(), &mut ())).unwrap();
+        let predicted = fitted.predict(&config, &task, Backend::Flex).unwrap();
+        let (parts, scores) = (score::by_part(&task, &predicted), score::score(&task, &predicted));
+        let names: Vec<_> = parts.keys().copied().filter(|&name| name != score::MSE).collect();
+        assert_eq!(names, scores.keys().map(String::as_str).collect::<Vec<_>>(), "mse is not reported");
+        for fold in &task.folds {
+            let reference = task.frame.cells[task.frame.rows[fold.test[0]].cell_idx].reference_ah;
+            let (mse, rmse) = (&parts[score::MSE][&fold.name], &parts["rmse"][&fold.name]);
+            assert_eq!((mse.len(), rmse.len()), (2, 2));
+            for (mse, rmse) in mse.iter().zip(rmse) {
+                assert!((reference * mse.sqrt() - rmse).abs() < 1e-12, "{mse} is no square of {rmse}");
+            }
+            let mean = 0.5 * (rmse[0] + rmse[1]);
+            assert!((scores["rmse"].folds[&fold.name] - mean).abs() < 1e-15);
+        }
+    }
 }

@@ -8,9 +8,12 @@ pub mod error;
 pub mod fitted;
 pub mod fold;
 pub mod folder;
+pub mod latency;
 pub mod parse;
+pub mod population;
 pub mod run;
 pub mod score;
+pub mod search;
 mod target;
 pub mod task;
 

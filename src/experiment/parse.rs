@@ -11,6 +11,8 @@ use toml::Table;
 
 use super::config::ExperimentConfig;
 use crate::file::{self, FileError};
+use crate::tuner::TunerConfig;
+use crate::tuner::config::ImportConfig;
 
 /// Everything that is wrong with one experiment.
 #[derive(Debug, thiserror::Error)]
@@ -78,11 +80,38 @@ pub fn with(
     set: &Table,
     source_name: &str,
 ) -> Result<ExperimentConfig, ConfigError> {
+    with_removed(config, &[], set, source_name)
+}
+
+/// Returns `config` with some keys (with dots) back at their defaults and others set anew, as searches do.
+///
+/// # Errors
+/// [`ConfigError::Problems`].
+pub fn with_removed(
+    config: &ExperimentConfig,
+    removed: &[&str],
+    set: &Table,
+    source_name: &str,
+) -> Result<ExperimentConfig, ConfigError> {
     let mut table = Table::try_from(config).map_err(|e| FileError::parse(source_name, e))?;
+    for key in removed {
+        remove(&mut table, key);
+    }
     for (key, value) in set {
         insert(&mut table, key, value.clone());
     }
     resolve(&table, source_name, Vec::new())
+}
+
+fn remove(table: &mut Table, key: &str) {
+    match key.split_once('.') {
+        None => drop(table.remove(key)),
+        Some((head, rest)) => {
+            if let Some(inner) = table.get_mut(head).and_then(toml::Value::as_table_mut) {
+                remove(inner, rest);
+            }
+        }
+    }
 }
 
 /// Lays `key=value` over a table; the value is TOML, or else text.
@@ -119,8 +148,7 @@ fn resolve(
     source_name: &str,
     mut problems: Vec<Problem>,
 ) -> Result<ExperimentConfig, ConfigError> {
-    let defaults =
-        serde_json::to_value(ExperimentConfig::default()).map_err(|e| FileError::parse(source_name, e))?;
+    let defaults = serde_json::to_value(every_key()).map_err(|e| FileError::parse(source_name, e))?;
     let given = serde_json::to_value(table).map_err(|e| FileError::parse(source_name, e))?;
     find_problems(&given, &defaults, &defaults, &mut Vec::new(), &mut problems);
     if problems.is_empty() {
@@ -137,6 +165,12 @@ fn resolve(
     Err(ConfigError::Problems { source_name: source_name.into(), problems })
 }
 
+/// Returns an experiment that has every key.
+fn every_key() -> ExperimentConfig {
+    let tuner = TunerConfig { import: Some(ImportConfig::default()), ..TunerConfig::default() };
+    ExperimentConfig { tuner: Some(tuner), ..ExperimentConfig::default() }
+}
+
 /// Holds each key against the defaults; tables that choose by `kind` are tried as one value.
 fn find_problems(
     given: &Value,
@@ -150,7 +184,6 @@ fn find_problems(
         path.push(key.clone());
         let is_choice = |v: &Value| path != &["model"] && v.get("kind").is_some();
         match known.get(key) {
-            None if path[0] == "tuner" => {}
             None => problems.push(unknown_key(path, known.keys())),
             Some(level) if level.is_object() && !is_choice(level) && !is_free(path) => {
                 find_problems(value, level, defaults, path, problems);
@@ -163,7 +196,14 @@ fn find_problems(
 
 /// Returns whether a table's keys are names that the user chooses.
 fn is_free(path: &[String]) -> bool {
-    path == ["references"] || path == ["tuner"] || path == ["physics", "hold"]
+    let free: [&[&str]; 5] = [
+        &["references"],
+        &["physics", "hold"],
+        &["tuner", "space"],
+        &["tuner", "import", "names"],
+        &["tuner", "import", "metric"],
+    ];
+    free.iter().any(|f| path == *f)
 }
 
 fn unknown_key<'a>(path: &[String], known: impl Iterator<Item = &'a String>) -> Problem {

@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::artifact;
 use super::config::{ExperimentConfig, Kind, ModelKind};
 use super::error::ExperimentError;
-use super::fitted::{FitContext, Fitted, architecture};
+use super::fitted::{FitContext, Fitted};
 use super::folder::{RunFolder, RunState, resolved_toml};
+use super::population::{self, architecture};
 use super::score::{self, Metrics};
 use super::task::Task;
 use crate::dataset::table;
@@ -125,8 +126,8 @@ pub fn evaluate(
         return Err(ExperimentError::Unfinished { run: folder.path().into() });
     }
     let shapes = architecture(config, task.frame.inputs.len());
-    let has_networks = matches!(config.model.kind, ModelKind::Dense | ModelKind::Hybrid);
-    let n_members = if has_networks { (config.repeats * config.train.members) as usize } else { 0 };
+    let has_networks = population::has_networks(config);
+    let n_members = if has_networks { population::n_per_fold(config) as usize } else { 0 };
     let fitted = artifact::load(&shapes, folder.path(), n_members, state.weights_sha256.as_deref())?;
     let predicted = fitted.predict(config, task, state.backend)?;
     let stored: Outcome = file::read_json(&folder.file("metrics.json"))?;
@@ -150,6 +151,8 @@ fn carry_out(
             backend: context.backend,
             checkpoint: Some(&checkpoint),
             interrupt: context.interrupt,
+            until: None,
+            judge: false,
             observe: &mut observe,
         },
     )?;
@@ -208,6 +211,7 @@ fn stop_name(stop: StopReason) -> &'static str {
         StopReason::MaxEpochs => "max_epochs",
         StopReason::EarlyStop { .. } => "early_stop",
         StopReason::Interrupted => "interrupted",
+        StopReason::Budget => "budget",
         StopReason::Diverged { .. } => "diverged",
         StopReason::Timeout => "timeout",
     }

@@ -28,9 +28,28 @@ pub struct Metric {
 /// Metrics by name; one that is not defined is absent, never 0.
 pub type Metrics = BTreeMap<String, Metric>;
 
+/// Values of each metric by fold, one a repetition.
+pub type Parts = BTreeMap<&'static str, BTreeMap<String, Vec<f64>>>;
+
+/// Mean squared error [SoH^2] on the scored rows: what searches make small, in [`by_part`] only, since figures that
+/// are reported are in the unit of the label.
+pub const MSE: &str = "mse";
+
 /// Scores predictions `[fold][repetition][row]` in SoH, given rows first.
 pub fn score(task: &Task, predicted: &[Vec<Vec<f64>>]) -> Metrics {
-    let mut values: BTreeMap<&str, BTreeMap<String, Vec<f64>>> = BTreeMap::new();
+    let n_folds = task.folds.len();
+    // An end of life is seen in some cells only; the other metrics count when every fold has them.
+    let is_complete =
+        |name: &str, folds: &BTreeMap<String, Vec<f64>>| name == "eol_error" || folds.len() == n_folds;
+    let parts = by_part(task, predicted).into_iter();
+    let kept = parts.filter(|(name, folds)| *name != MSE && is_complete(name, folds));
+    kept.map(|(name, folds)| (name.to_owned(), over_folds(&folds))).collect()
+}
+
+/// Scores predictions as [`score`] does, but gives each fold's values, one a repetition. Where a value is not defined
+/// (a network diverged, say) there is none: such a fold has fewer values, or is absent.
+pub fn by_part(task: &Task, predicted: &[Vec<Vec<f64>>]) -> Parts {
+    let mut values = Parts::new();
     for (fold, repetitions) in task.folds.iter().zip(predicted) {
         for soh in repetitions {
             for (name, value) in fold_metrics(&task.frame, fold, &soh[fold.given.len()..]) {
@@ -38,12 +57,7 @@ pub fn score(task: &Task, predicted: &[Vec<Vec<f64>>]) -> Metrics {
             }
         }
     }
-    let n_folds = task.folds.len();
-    // An end of life is seen in some cells only; the other metrics count when every fold has them.
-    let complete =
-        |name: &str, folds: &BTreeMap<String, Vec<f64>>| name == "eol_error" || folds.len() == n_folds;
-    let kept = values.into_iter().filter(|(name, folds)| complete(name, folds));
-    kept.map(|(name, folds)| (name.to_owned(), over_folds(&folds))).collect()
+    values
 }
 
 /// Returns the baselines' metrics by name: lines and persistence, and the forbidden shortcut of a capacity task.
@@ -75,7 +89,10 @@ fn fold_metrics(frame: &Frame, fold: &Fold, soh: &[f64]) -> Vec<(&'static str, f
     let scored = || fold.test.iter().zip(soh).filter(|(row, _)| frame.is_usable(**row));
     let y_true: Vec<f64> = scored().map(|(&row, _)| frame.rows[row].capacity_ah).collect();
     let y_pred: Vec<f64> = scored().map(|(&row, s)| s * reference(frame, row)).collect();
+    let soh_true: Vec<f64> = scored().map(|(&row, _)| frame.rows[row].soh).collect();
+    let soh_pred: Vec<f64> = scored().map(|(_, &s)| s).collect();
     let metrics = [
+        (MSE, regression::mse(&soh_true, &soh_pred)),
         ("rmse", regression::rmse(&y_true, &y_pred)),
         ("mae", regression::mae(&y_true, &y_pred)),
         ("mape", regression::mape(&y_true, &y_pred)),

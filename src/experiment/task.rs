@@ -42,10 +42,20 @@ impl Task {
     /// [`ExperimentError`] where the data is missing or does not fit the experiment, or an input gives the label away
     /// and the experiment does not allow it.
     pub fn load(config: &ExperimentConfig, root: &Path) -> Result<Self, ExperimentError> {
-        let (cells, data_sha256) = load_cells(config, root)?;
+        Self::of(config, &Cells::load(config, root)?)
+    }
+
+    /// Makes the frame of cells that are loaded already, separates it and checks it for leaks.
+    ///
+    /// # Errors
+    /// As [`Task::load`].
+    pub fn of(
+        config: &ExperimentConfig,
+        Cells { cells, data_sha256 }: &Cells,
+    ) -> Result<Self, ExperimentError> {
         let stress = stress_names(config);
-        let frame = Frame::new(
-            &cells,
+        let mut frame = Frame::new(
+            cells,
             &FrameConfig {
                 inputs: &config.inputs.descriptors,
                 stress: &stress,
@@ -53,30 +63,42 @@ impl Task {
                 given: config.split.given(),
             },
         )?;
-        let mut frame = frame;
         super::target::apply(config, &mut frame);
         let folds = config.split.folds(&frame)?;
         let leakage = check_leakage(config, &frame, &folds);
         if !leakage.is_ok() && !config.inputs.allow_leak {
             return Err(ExperimentError::Leak { sentences: sentences(&leakage) });
         }
-        let summary = summarise(config, &cells, &frame);
-        Ok(Self { frame, folds, leakage, data_sha256, summary })
+        let summary = summarise(config, cells, &frame);
+        Ok(Self { frame, folds, leakage, data_sha256: data_sha256.clone(), summary })
     }
 }
 
-fn load_cells(config: &ExperimentConfig, root: &Path) -> Result<(Vec<Cell>, String), ExperimentError> {
-    if config.dataset == EMBEDDED {
-        let fleet = simulate::fleet(&FleetConfig::default(), &Seed::new(FLEET_SEED))?;
-        let cells = select(config, fleet.cells, |c| &c.id)?;
-        let text = format!("{:?} {FLEET_SEED}", FleetConfig::default());
-        return Ok((cells, crate::file::sha256_bytes(text.as_bytes())));
+/// Cells of an experiment, before any descriptor is computed.
+#[derive(Debug)]
+pub struct Cells {
+    cells: Vec<Cell>,
+    data_sha256: String,
+}
+
+impl Cells {
+    /// Loads what the experiment's `dataset` and `cells` name.
+    ///
+    /// # Errors
+    /// [`ExperimentError`] where the dataset or a cell is missing.
+    pub fn load(config: &ExperimentConfig, root: &Path) -> Result<Self, ExperimentError> {
+        if config.dataset == EMBEDDED {
+            let fleet = simulate::fleet(&FleetConfig::default(), &Seed::new(FLEET_SEED))?;
+            let cells = select(config, fleet.cells, |c| &c.id)?;
+            let text = format!("{:?} {FLEET_SEED}", FleetConfig::default());
+            return Ok(Self { cells, data_sha256: crate::file::sha256_bytes(text.as_bytes()) });
+        }
+        let store = Store::new(root);
+        let manifest = store.manifest(&config.dataset)?;
+        let data_sha256 = manifest.data_sha256();
+        let ids = select(config, manifest.cells.into_iter().map(|c| c.id).collect(), |id| id)?;
+        Ok(Self { cells: store.load(&config.dataset, Some(&ids))?, data_sha256 })
     }
-    let store = Store::new(root);
-    let manifest = store.manifest(&config.dataset)?;
-    let sha256 = manifest.data_sha256();
-    let ids = select(config, manifest.cells.into_iter().map(|c| c.id).collect(), |id| id)?;
-    Ok((store.load(&config.dataset, Some(&ids))?, sha256))
 }
 
 /// Keeps what the experiment's `cells` name; each pattern must match something.

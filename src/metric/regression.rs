@@ -1,7 +1,8 @@
-//! Errors of predicted against true values: RMSE, MAE, MAPE, R2 and the largest error.
+//! Errors of predicted against true values: MSE, RMSE, MAE, MAPE, R2 and the largest error.
 //!
 //! | score | formula | unit |
 //! |---|---|---|
+//! | MSE | mean((y - p)^2) | of y, squared |
 //! | RMSE | sqrt(mean((y - p)^2)) | of y |
 //! | MAE | mean(abs(y - p)) | of y |
 //! | MAPE | mean(abs(y - p) / abs(y)) | 1, a fraction |
@@ -40,13 +41,21 @@ pub enum MetricError {
     ConstantTruth,
 }
 
+/// Returns the mean square error in the square of the values' unit.
+///
+/// # Errors
+/// [`MetricError::Empty`], [`MetricError::Length`], [`MetricError::NonFinite`].
+pub fn mse(y_true: &[f64], y_pred: &[f64]) -> Result<f64, MetricError> {
+    let residuals = residuals(y_true, y_pred)?;
+    Ok(sum_of_squares(&residuals) / residuals.len() as f64)
+}
+
 /// Returns the root mean square error in the unit of the values.
 ///
 /// # Errors
 /// [`MetricError::Empty`], [`MetricError::Length`], [`MetricError::NonFinite`].
 pub fn rmse(y_true: &[f64], y_pred: &[f64]) -> Result<f64, MetricError> {
-    let residuals = residuals(y_true, y_pred)?;
-    Ok((sum_of_squares(&residuals) / residuals.len() as f64).sqrt())
+    mse(y_true, y_pred).map(f64::sqrt)
 }
 
 /// Returns the mean absolute error in the unit of the values.
@@ -195,6 +204,16 @@ mod tests {
             for (found, wanted) in scores.into_iter().zip(expected) {
                 assert!((found - wanted).abs() < 1e-12 * (1.0 + wanted.abs()), "{truth:?}: {found} {wanted}");
             }
+        }
+    }
+
+    #[test]
+    fn mse_agrees_with_scikit_learn() {
+        let expected =
+            [(1, 0.666_666_666_666_666_6), (2, 0.375), (6, 7500.0), (9, 0.000_433_333_333_333_333_37)];
+        for (case, expected) in expected {
+            let found = mse(CASES[case].0, CASES[case].1).unwrap();
+            assert!((found - expected).abs() < 1e-12 * expected, "{found} {expected}");
         }
     }
 

@@ -5,6 +5,7 @@
 
 pub mod dense;
 pub mod hybrid;
+pub mod keras;
 pub mod linear;
 
 use rand::RngExt;

@@ -5,9 +5,11 @@
 
 pub mod batch;
 pub mod frame;
+pub mod nested;
 pub mod scale;
 pub mod split;
 
 pub use frame::{Column, Frame, FrameConfig, FrameError, Reference, Row};
+pub use nested::Part;
 pub use scale::Scaler;
 pub use split::{Fold, SplitConfig, SplitError};

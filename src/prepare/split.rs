@@ -81,6 +81,16 @@ pub enum SplitError {
         /// Side that is empty.
         side: &'static str,
     },
+    /// Occurs when a search inside a fold would have nothing to leave out.
+    #[error(
+        "fold `{fold}` has {found} cells to learn from; a nested search needs two: set tuner.nested = false"
+    )]
+    TooFewCells {
+        /// Name of the fold.
+        fold: String,
+        /// Cells that it has.
+        found: usize,
+    },
     /// Occurs when the share is not between 0 and 1.
     #[error("split.fraction is {fraction}; give a number between 0 and 1")]
     Fraction {
@@ -129,7 +139,7 @@ impl SplitConfig {
     }
 }
 
-fn leave_out(frame: &Frame, unseen: &[usize], given: usize) -> Fold {
+pub(super) fn leave_out(frame: &Frame, unseen: &[usize], given: usize) -> Fold {
     let name = unseen.iter().map(|&c| frame.cells[c].id.as_str()).collect::<Vec<_>>().join("+");
     let seen: Vec<usize> = (0..frame.cells.len()).filter(|c| !unseen.contains(c)).collect();
     let rows: Vec<Vec<usize>> = unseen.iter().map(|&cell| frame.rows_of(cell)).collect();

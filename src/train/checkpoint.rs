@@ -16,7 +16,7 @@ use super::progress::{MemberProgress, Progress};
 use crate::file::{self, FileError};
 
 /// Layout of the file; a change of any field or tensor name asks for the next number.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// Key of the JSON in the metadata of the file.
 const HEAD: &str = "fadecast_checkpoint";
@@ -56,13 +56,25 @@ pub enum CheckpointError {
     },
 }
 
+impl CheckpointError {
+    /// Returns whether no fit at all can go on from the file: it is damaged, of another version or cannot be read.
+    pub fn is_unusable(&self) -> bool {
+        match self {
+            Self::Damaged { .. } | Self::Version { .. } => true,
+            Self::File(source) => matches!(source, FileError::Read { .. } | FileError::Parse { .. }),
+            Self::Identity { .. } => false,
+        }
+    }
+}
+
 /// Head of the file.
 #[derive(Debug, Serialize, Deserialize)]
 struct Head {
     version: u32,
     identity: Identity,
-    data_sha256: String,
     progress: Progress,
+    /// Hash of the position and of the tensors.
+    sha256: String,
 }
 
 /// Only the version, which every version of the head has.
@@ -82,12 +94,13 @@ pub(crate) fn save(
     states: &[MemberState],
 ) -> Result<(), CheckpointError> {
     let tensors = tensors(progress, states);
-    let head = Head {
+    let mut head = Head {
         version: VERSION,
         identity: identity.clone(),
-        data_sha256: data_sha256(tensors.iter().map(|t| t.bytes.as_slice())),
         progress: progress.clone(),
+        sha256: String::new(),
     };
+    head.sha256 = sha256(&head, tensors.iter().map(|t| t.bytes.as_slice()));
     let head = serde_json::to_string(&head).map_err(|e| FileError::parse(path, e))?;
     let views = tensors.iter().map(|t| Ok((t.name.as_str(), t.view()?)));
     let views: Vec<_> = views.collect::<Result<_, _>>().map_err(|e| parse(path, e))?;
@@ -134,16 +147,16 @@ fn read_head(
         return Err(CheckpointError::Version { path: path.into(), found });
     }
     let head: Head = serde_json::from_str(head).map_err(|e| FileError::parse(path, e))?;
-    if let Some(part) = first_difference(&head.identity, identity) {
-        return Err(CheckpointError::Identity { path: path.into(), part });
-    }
     let mut names = file.names();
     names.sort_unstable();
     let data: Vec<_> = names.iter().filter_map(|n| file.tensor(n).ok()).collect();
-    if data_sha256(data.iter().map(TensorView::data)) != head.data_sha256 {
+    if sha256(&head, data.iter().map(TensorView::data)) != head.sha256 {
         return Err(damaged(path, "its numbers are not those that were written"));
     }
-    Ok(head)
+    match first_difference(&head.identity, identity) {
+        Some(part) => Err(CheckpointError::Identity { path: path.into(), part }),
+        None => Ok(head),
+    }
 }
 
 /// One tensor on its way to the file.
@@ -204,9 +217,12 @@ fn read_state(path: &Path, file: &SafeTensors<'_>, folder: &str) -> Result<Membe
     })
 }
 
-/// Returns the hash of the tensors' own hashes, so that bytes cannot move from one to the next.
-fn data_sha256<'a>(tensors: impl Iterator<Item = &'a [u8]>) -> String {
-    let hashes: Vec<_> = tensors.map(file::sha256_bytes).collect();
+/// Returns the hash of the hashes of head and tensors, so that bytes cannot move from one to the next.
+fn sha256<'a>(head: &Head, tensors: impl Iterator<Item = &'a [u8]>) -> String {
+    let written = serde_json::to_vec(&(&head.identity, &head.progress));
+    let written = written.expect("plain values with text keys have a JSON form");
+    let mut hashes = vec![file::sha256_bytes(&written)];
+    hashes.extend(tensors.map(file::sha256_bytes));
     file::sha256_bytes(hashes.concat().as_bytes())
 }
 
@@ -296,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn every_truncation_and_every_flipped_byte_is_an_error() {
+    fn every_truncation_and_every_flipped_byte_makes_it_unusable() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("checkpoint");
         let (progress, states) = example(&[1.0, -2.0], 0.5);
@@ -307,13 +323,14 @@ mod tests {
             load(&path, &identity("a"))
         };
         for n_bytes in 0..whole.len() {
-            assert!(load_bytes(&whole[..n_bytes]).is_err(), "first {n_bytes} bytes");
+            let error = load_bytes(&whole[..n_bytes]).expect_err("it is cut off");
+            assert!(error.is_unusable(), "first {n_bytes} bytes: {error}");
         }
-        let n_head = 8 + usize::try_from(u64::from_le_bytes(*whole.first_chunk().unwrap())).unwrap();
-        for at in n_head..whole.len() {
+        for at in 0..whole.len() {
             let mut flipped = whole.clone();
             flipped[at] ^= 1 << (at % 8);
-            assert!(matches!(load_bytes(&flipped), Err(CheckpointError::Damaged { .. })), "byte {at}");
+            let Err(error) = load_bytes(&flipped) else { panic!("byte {at} may be flipped") };
+            assert!(error.is_unusable(), "byte {at}: {error}");
         }
     }
 }

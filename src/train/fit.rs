@@ -29,6 +29,9 @@ pub struct FitPlan<'a> {
     pub checkpoint: Option<&'a Path>,
     /// Flag that asks for a pause.
     pub interrupt: &'a Interrupt,
+    /// Budget: epoch after which the fit ends, 1 or more, although schedules are spread over `config.epochs`; `None`,
+    /// and any that is not below `config.epochs`, trains them all. A checkpoint goes on with any other budget.
+    pub until: Option<u32>,
 }
 
 /// What a fit made of one member.
@@ -36,7 +39,7 @@ pub struct FitPlan<'a> {
 pub struct MemberFit {
     /// Name of the member.
     pub name: String,
-    /// Why it stopped; a pause when the run was asked for one.
+    /// Why it stopped; a pause when the run was asked for one, the budget when that is spent.
     pub stop: StopReason,
     /// Epochs that it trained to their end.
     pub n_epochs: u32,
@@ -103,10 +106,18 @@ pub enum FitError {
     },
 }
 
+impl FitError {
+    /// Returns whether the checkpoint cannot be understood, so that only a beginning without it helps. One of another
+    /// fit is no such case: that is a mistake of the call, and the file may be worth its epochs.
+    pub fn is_checkpoint_unusable(&self) -> bool {
+        matches!(self, Self::Checkpoint(error) if error.is_unusable())
+    }
+}
+
 /// Trains every member of `engine` until it has a reason to stop; returns them in the order of the plan.
 ///
 /// Afterwards the engine holds what is returned: each member's best weights. After a pause or a kill the same call
-/// goes on from the checkpoint and returns what an uninterrupted one returns.
+/// goes on from the checkpoint and returns what an uninterrupted one returns; after a spent budget a larger one does.
 ///
 /// # Errors
 /// Every [`FitError`]. Divergence is none: it is a [`StopReason`].
@@ -128,15 +139,9 @@ fn run(
     observe: &mut dyn Observe,
 ) -> Result<Vec<MemberFit>, FitError> {
     let progress = Progress::new(plan.members.len());
-    let mut run = Run { engine, plan, observe, identity: identity(plan), progress };
+    let mut run = Run { engine, plan, observe, identity: identity(plan), progress, is_saved: false };
     run.resume()?;
-    let mut pause = None;
-    while pause.is_none() && run.progress.is_open() {
-        pause = run.run_epoch();
-        if pause.is_none() {
-            run.close_epoch()?;
-        }
-    }
+    let pause = run.train()?;
     run.save()?;
     Ok(run.finish(pause))
 }
@@ -148,6 +153,8 @@ struct Run<'a> {
     observe: &'a mut dyn Observe,
     identity: Identity,
     progress: Progress,
+    /// Whether the checkpoint, where there is to be one, holds all of this.
+    is_saved: bool,
 }
 
 impl<'a> Run<'a> {
@@ -159,8 +166,24 @@ impl<'a> Run<'a> {
                 self.engine.set_state(i, state);
             }
             self.progress = progress;
+            self.is_saved = true;
         }
         Ok(self.observe.begin(self.progress.epoch)?)
+    }
+
+    /// Trains until every member stopped; returns why it left off before, if it did.
+    fn train(&mut self) -> Result<Option<StopReason>, FitError> {
+        while self.progress.is_open() {
+            if self.plan.until.is_some_and(|until| until < self.progress.epoch) {
+                return Ok(Some(StopReason::Budget));
+            }
+            self.is_saved = false;
+            if let Some(pause) = self.run_epoch() {
+                return Ok(Some(pause));
+            }
+            self.close_epoch()?;
+        }
+        Ok(None)
     }
 
     /// Trains the rest of the running epoch; returns why it was left before its end, if it was.
@@ -187,10 +210,15 @@ impl<'a> Run<'a> {
         let trained: Vec<_> = (0..rates.len()).filter(|&i| self.progress.members[i].n_rows > 0).collect();
         let members: Vec<_> =
             trained.into_iter().map(|i| self.judge(i, rates[i], validation_losses[i])).collect();
-        let epochs = self.plan.config.epochs;
+        let epochs = self.plan.until.unwrap_or(u32::MAX).min(self.plan.config.epochs);
         self.observe.epoch_finished(&EpochReport { epoch, epochs, members: &members })?;
         self.progress.next_epoch();
-        if epoch.is_multiple_of(self.plan.config.checkpoint_every) { self.save() } else { Ok(()) }
+        let is_wanted = self.observe.wants_checkpoint();
+        if is_wanted || epoch.is_multiple_of(self.plan.config.checkpoint_every) {
+            self.save()
+        } else {
+            Ok(())
+        }
     }
 
     /// Computes the loss of each member that still trains over its validation rows.
@@ -218,10 +246,16 @@ impl<'a> Run<'a> {
 
     /// Writes the checkpoint, if there is to be one, after what the observers wrote.
     fn save(&mut self) -> Result<(), FitError> {
+        if self.is_saved {
+            return Ok(());
+        }
         self.observe.persist()?;
-        let Some(path) = self.plan.checkpoint else { return Ok(()) };
-        let states: Vec<_> = (0..self.plan.members.len()).map(|i| self.engine.state(i)).collect();
-        Ok(checkpoint::save(path, &self.identity, &self.progress, &states)?)
+        if let Some(path) = self.plan.checkpoint {
+            let states: Vec<_> = (0..self.plan.members.len()).map(|i| self.engine.state(i)).collect();
+            checkpoint::save(path, &self.identity, &self.progress, &states)?;
+        }
+        self.is_saved = true;
+        Ok(())
     }
 
     /// Leaves each member's best weights in the engine and returns them.
@@ -233,11 +267,17 @@ impl<'a> Run<'a> {
             let (best_epoch, best_validation_loss) = (best.map(|b| b.epoch), best.map(|b| b.validation_loss));
             let state = member.best.map_or_else(|| engine.state(i), |b| b.state);
             engine.set_state(i, &state);
+            let stop = of_weights(stop, &state, member.n_epochs);
             let name = plan.members[i].name.clone();
             MemberFit { name, stop, n_epochs: member.n_epochs, best_epoch, best_validation_loss, state }
         };
         progress.members.into_iter().enumerate().map(finish).collect()
     }
+}
+
+/// Returns why a member stopped: a budget that leaves weights which are no numbers was spent on divergence.
+fn of_weights(stop: StopReason, state: &MemberState, epoch: u32) -> StopReason {
+    if stop == StopReason::Budget && !state.is_finite() { StopReason::Diverged { epoch } } else { stop }
 }
 
 /// Computes the mean loss of predictions `[row, d_output]`, weighted like the rows; NaN when all weigh nothing.
@@ -260,6 +300,9 @@ fn no_rows_like(rows: &Rows) -> Rows {
 fn check(engine: &dyn Engine, plan: &FitPlan<'_>) -> Result<(), FitError> {
     if let Some(error) = plan.config.check().into_iter().next() {
         return Err(error.into());
+    }
+    if plan.until == Some(0) {
+        return Err(ConfigError { key: "until", value: "0".into(), expected: "1 or more" }.into());
     }
     let (n_engine, n_plan) = (engine.n_members(), plan.members.len());
     if n_engine != n_plan {
@@ -327,7 +370,7 @@ mod tests {
     }
 
     fn plan<'a>(config: &'a TrainConfig, members: &'a [MemberPlan], stop: &'a Interrupt) -> FitPlan<'a> {
-        FitPlan { config, members, network: "toy", checkpoint: None, interrupt: stop }
+        FitPlan { config, members, network: "toy", checkpoint: None, interrupt: stop, until: None }
     }
 
     proptest! {
@@ -362,6 +405,128 @@ mod tests {
             prop_assert_eq!(last.files, straight.files);
             prop_assert_eq!(last.fits, straight.fits);
         }
+
+        #[test]
+        fn any_budgets_one_after_the_other_are_straight(
+            budgets in proptest::collection::btree_set(1_u32..12, 0..6),
+            every in 1_u32..5,
+            dropout in 0_u8..2,
+            schedule in schedules(),
+        ) {
+            let config = TrainConfig { schedule, ..busy(every) };
+            let members = members(3, 0.3 * f64::from(dropout));
+            let (straight, folder) = (straight(&config, &members), Files::new());
+            for &until in &budgets {
+                let part = folder.fit_until(&config, &members, Toy::new(3), Some(until), &mut ());
+                prop_assert!(straight.files[1].starts_with(&part.files[1]), "the history of {} epochs", until);
+                for (found, whole) in part.fits.iter().zip(&straight.fits) {
+                    prop_assert_eq!(found.n_epochs, whole.n_epochs.min(until));
+                    let is_open = until < whole.n_epochs;
+                    prop_assert_eq!(found.stop, if is_open { StopReason::Budget } else { whole.stop });
+                }
+            }
+            let whole = folder.fit(&config, &members, Toy::new(3));
+            prop_assert_eq!((whole.fits, whole.files), (straight.fits, straight.files));
+        }
+
+        #[test]
+        fn checkpoints_in_between_save_work_and_change_nothing(wanted: [bool; 9], kill in 0_u64..900) {
+            let (config, members) = (busy(100), members(3, 0.2));
+            let (straight, folder) = (straight(&config, &members), Files::new());
+            let mut first = Wants { epochs: wanted.to_vec(), ..Wants::default() };
+            let killed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                folder.fit_until(&config, &members, Toy::killed_at(3, kill), None, &mut first)
+            }));
+            let mut again = Wants::default();
+            let resumed = folder.fit_until(&config, &members, Toy::new(3), None, &mut again);
+            if killed.is_err() {
+                let saved = (1..=first.asked).rev().find(|&epoch| wanted[epoch - 1]);
+                prop_assert_eq!(again.begun, saved.unwrap_or(0) as u32 + 1);
+            }
+            prop_assert_eq!((resumed.fits, resumed.files), (straight.fits, straight.files));
+        }
+    }
+
+    /// Returns one schedule of each kind.
+    fn schedules() -> impl Strategy<Value = ScheduleConfig> {
+        prop_oneof![
+            Just(ScheduleConfig::Constant {}),
+            Just(ScheduleConfig::WarmupCosine { warmup_epochs: 3, final_fraction: 0.1 }),
+            Just(ScheduleConfig::Step { every: 2, factor: 0.5 }),
+            Just(busy(1).schedule),
+        ]
+    }
+
+    /// Wants a checkpoint after some epochs, and notes where the fit began.
+    #[derive(Default)]
+    struct Wants {
+        epochs: Vec<bool>,
+        asked: usize,
+        begun: u32,
+    }
+
+    impl Observe for Wants {
+        fn begin(&mut self, epoch: u32) -> Result<(), FileError> {
+            self.begun = epoch;
+            Ok(())
+        }
+
+        fn epoch_finished(&mut self, _report: &EpochReport<'_>) -> Result<(), FileError> {
+            Ok(())
+        }
+
+        fn wants_checkpoint(&mut self) -> bool {
+            self.asked += 1;
+            self.epochs.get(self.asked - 1).is_some_and(|&wanted| wanted)
+        }
+    }
+
+    #[test]
+    fn a_spent_budget_is_returned_at_once() {
+        let (config, members) = (TrainConfig { early_stop: None, ..busy(4) }, members(2, 0.0));
+        let folder = Files::new();
+        let four = folder.fit_until(&config, &members, Toy::new(2), Some(4), &mut ());
+        assert!(four.fits.iter().all(|m| m.stop == StopReason::Budget && m.n_epochs == 4));
+        assert!(!StopReason::Budget.is_pause());
+        for until in [4, 2] {
+            let again = folder.fit_until(&config, &members, Toy::new(2), Some(until), &mut ());
+            assert_eq!((again.n_steps, &again.fits, &again.files), (0, &four.fits, &four.files));
+        }
+    }
+
+    #[test]
+    fn lbfgs_goes_on_from_a_budget() {
+        let mut members = members(2, 0.0);
+        members.iter_mut().for_each(|m| m.validation = None);
+        let engine = || Toy::of(&vec![MemberState { statistics: Vec::new(), ..Toy::new(1).state(0) }; 2]);
+        let straight = Files::new().fit(&lbfgs(12), &members, engine());
+        let folder = Files::new();
+        for until in [1, 5, 11] {
+            let part = folder.fit_until(&lbfgs(12), &members, engine(), Some(until), &mut ());
+            assert!(part.fits.iter().all(|m| m.stop == StopReason::Budget && m.n_epochs == until));
+        }
+        let whole = folder.fit(&lbfgs(12), &members, engine());
+        assert_eq!((whole.fits, whole.files), (straight.fits, straight.files));
+    }
+
+    #[test]
+    fn a_budget_that_ends_in_no_numbers_is_divergence() {
+        let mut members = members(1, 0.0);
+        (members[0].hyper.learning_rate, members[0].validation) = (1e300, None);
+        let config = TrainConfig { epochs: 3, batch_size: 1000, ..TrainConfig::default() };
+        let done = Files::new().fit_until(&config, &members, Toy::new(1), Some(1), &mut ());
+        assert_eq!(done.fits[0].stop, StopReason::Diverged { epoch: 1 });
+    }
+
+    #[test]
+    fn both_of_two_observers_are_asked_for_checkpoints() {
+        let wants = |wanted: bool| Wants { epochs: vec![wanted], ..Wants::default() };
+        for (a, b) in [(false, false), (false, true), (true, false), (true, true)] {
+            let (mut first, mut second) = (wants(a), wants(b));
+            assert_eq!((&mut first, &mut second).wants_checkpoint(), a || b);
+            assert_eq!((first.asked, second.asked), (1, 1), "each has a clock of its own");
+        }
+        assert!(!().wants_checkpoint());
     }
 
     #[test]
@@ -598,6 +763,21 @@ mod tests {
         let mut other = members;
         other.swap(0, 1);
         assert!(refused(&config, &other).contains("names of the members differ"));
+        let error = folder.try_fit(&config, &other, &mut Toy::new(2)).unwrap_err();
+        assert!(!error.is_checkpoint_unusable(), "it may be worth its epochs");
+    }
+
+    #[test]
+    fn a_damaged_checkpoint_is_known_as_one() {
+        let (config, members) = (busy(2), members(2, 0.0));
+        let folder = Files::new();
+        let whole = folder.fit(&config, &members, Toy::new(2));
+        let [checkpoint, _] = folder.paths();
+        for damaged in [&whole.files[0][..whole.files[0].len() - 1], b"", b"{}"] {
+            crate::file::write_atomic(&checkpoint, damaged).unwrap();
+            let error = folder.try_fit(&config, &members, &mut Toy::new(2)).unwrap_err();
+            assert!(error.is_checkpoint_unusable(), "{error}");
+        }
     }
 
     #[test]
@@ -624,5 +804,9 @@ mod tests {
         let broken = TrainConfig { epochs: 0, ..config.clone() };
         let refused = fit(&mut Toy::new(2), &plan(&broken, &members(2, 0.0), &stop), &mut ()).unwrap_err();
         assert!(matches!(refused, FitError::Config(ConfigError { key: "epochs", .. })));
+        let members = members(2, 0.0);
+        let nothing = FitPlan { until: Some(0), ..plan(&config, &members, &stop) };
+        let refused = fit(&mut Toy::new(2), &nothing, &mut ()).unwrap_err();
+        assert!(matches!(refused, FitError::Config(ConfigError { key: "until", .. })));
     }
 }

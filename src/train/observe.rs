@@ -8,7 +8,7 @@ use crate::file::FileError;
 pub struct EpochReport<'a> {
     /// Epoch that ended, from 1.
     pub epoch: u32,
-    /// Most epochs of the fit.
+    /// Most epochs of the fit: those of its budget where it has one.
     pub epochs: u32,
     /// Members that trained in it, in the order of the population.
     pub members: &'a [MemberReport<'a>],
@@ -33,7 +33,7 @@ pub struct MemberReport<'a> {
 
 /// Follows a fit. An observer that cannot write what it must stops the fit with its error.
 ///
-/// A fit knows no clock; an observer that shows the time that is left measures it by itself.
+/// A fit knows no clock; an observer that shows the time that is left, or saves by the clock, measures it by itself.
 pub trait Observe {
     /// Hears that the fit begins, or goes on, with `epoch`; what was told of this epoch and later ones is void.
     ///
@@ -48,6 +48,11 @@ pub trait Observe {
     /// # Errors
     /// Whatever the observer cannot write.
     fn epoch_finished(&mut self, report: &EpochReport<'_>) -> Result<(), FileError>;
+
+    /// Returns whether it wants a checkpoint now; asked after each epoch, beside `checkpoint_every`.
+    fn wants_checkpoint(&mut self) -> bool {
+        false
+    }
 
     /// Makes durable what it was told, since a checkpoint that counts on it is written next.
     ///
@@ -75,6 +80,10 @@ impl<T: Observe + ?Sized> Observe for &mut T {
         (**self).epoch_finished(report)
     }
 
+    fn wants_checkpoint(&mut self) -> bool {
+        (**self).wants_checkpoint()
+    }
+
     fn persist(&mut self) -> Result<(), FileError> {
         (**self).persist()
     }
@@ -90,6 +99,11 @@ impl<A: Observe, B: Observe> Observe for (A, B) {
     fn epoch_finished(&mut self, report: &EpochReport<'_>) -> Result<(), FileError> {
         self.0.epoch_finished(report)?;
         self.1.epoch_finished(report)
+    }
+
+    fn wants_checkpoint(&mut self) -> bool {
+        let (first, second) = (self.0.wants_checkpoint(), self.1.wants_checkpoint());
+        first || second
     }
 
     fn persist(&mut self) -> Result<(), FileError> {

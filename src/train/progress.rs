@@ -140,7 +140,6 @@ impl MemberProgress {
             return None;
         }
         // The loss that a step returns is the one before it: only here is a last step into nowhere seen.
-        let is_finite = state().weights.iter().all(|w| w.is_finite());
-        Some(if is_finite { StopReason::MaxEpochs } else { StopReason::Diverged { epoch } })
+        Some(if state().is_finite() { StopReason::MaxEpochs } else { StopReason::Diverged { epoch } })
     }
 }

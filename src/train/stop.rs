@@ -17,6 +17,8 @@ pub enum StopReason {
     },
     /// Somebody asked for a pause; the checkpoint goes on from here.
     Interrupted,
+    /// It trained the epochs of its budget; its checkpoint can go on to a larger one.
+    Budget,
     /// Its loss or its weights were no finite numbers any more.
     Diverged {
         /// Epoch in which that was seen, from 1.

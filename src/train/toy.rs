@@ -9,7 +9,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use super::engine::{Engine, MemberState, MemberStep, Rows};
 use super::history::HistoryLine;
-use super::{FitError, FitPlan, Fold, History, Interrupt, MemberFit, MemberPlan, TrainConfig, fit};
+use super::{FitError, FitPlan, Fold, History, Interrupt, MemberFit, MemberPlan, Observe, TrainConfig, fit};
 use crate::file;
 use crate::seed::Seed;
 
@@ -201,8 +201,20 @@ impl Files {
         ["checkpoint.safetensors", "history.jsonl"].map(|name| self.0.path().join(name))
     }
 
-    pub(crate) fn fit(&self, config: &TrainConfig, members: &[MemberPlan], mut engine: Toy) -> Done {
-        let fits = self.try_fit(config, members, &mut engine).unwrap();
+    pub(crate) fn fit(&self, config: &TrainConfig, members: &[MemberPlan], engine: Toy) -> Done {
+        self.fit_until(config, members, engine, None, &mut ())
+    }
+
+    /// Fits with a budget and a second observer.
+    pub(crate) fn fit_until(
+        &self,
+        config: &TrainConfig,
+        members: &[MemberPlan],
+        mut engine: Toy,
+        until: Option<u32>,
+        observe: &mut dyn Observe,
+    ) -> Done {
+        let fits = self.try_fit_until(config, members, &mut engine, until, observe).unwrap();
         let files = self.paths().map(|path| file::read(&path).unwrap());
         Done { fits, files, n_steps: engine.n_steps, log: engine.log }
     }
@@ -213,11 +225,22 @@ impl Files {
         members: &[MemberPlan],
         engine: &mut Toy,
     ) -> Result<Vec<MemberFit>, FitError> {
+        self.try_fit_until(config, members, engine, None, &mut ())
+    }
+
+    fn try_fit_until(
+        &self,
+        config: &TrainConfig,
+        members: &[MemberPlan],
+        engine: &mut Toy,
+        until: Option<u32>,
+        observe: &mut dyn Observe,
+    ) -> Result<Vec<MemberFit>, FitError> {
         let [checkpoint, history] = self.paths();
         let interrupt = Arc::clone(&engine.interrupt);
         let checkpoint = Some(checkpoint.as_path());
-        let plan = FitPlan { config, members, network: "toy", checkpoint, interrupt: &interrupt };
-        fit(engine, &plan, &mut History::new(history))
+        let plan = FitPlan { config, members, network: "toy", checkpoint, interrupt: &interrupt, until };
+        fit(engine, &plan, &mut (History::new(history), observe))
     }
 }
 

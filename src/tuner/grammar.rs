@@ -46,7 +46,7 @@ pub fn parse(table: &Table, context: Context<'_>) -> Result<Space, Vec<SpaceProb
         match entry(key, value) {
             Ok(entry) => entries.push(entry),
             Err(texts) => {
-                problems.extend(texts.into_iter().map(|text| SpaceProblem { key: key.clone(), text }))
+                problems.extend(texts.into_iter().map(|text| SpaceProblem { key: key.clone(), text }));
             }
         }
     }
@@ -85,12 +85,11 @@ fn entry(key: &str, value: &Toml) -> Result<Entry, Vec<String>> {
         ));
     }
     let kinds: Vec<&str> = KINDS.into_iter().filter(|k| table.contains_key(*k)).collect();
-    let domain = match kinds[..] {
-        [kind] => domain(kind, table).map_err(|text| problems.push(text)).ok(),
-        _ => {
-            problems.push(format!("give exactly one of {}", KINDS.join(", ")));
-            None
-        }
+    let domain = if let [kind] = kinds[..] {
+        domain(kind, table).map_err(|text| problems.push(text)).ok()
+    } else {
+        problems.push(format!("give exactly one of {}", KINDS.join(", ")));
+        None
     };
     let per = table.get("per").map(|v| v.as_str().map(str::to_owned).ok_or("`per` is the key that counts"));
     let per = per.transpose().map_err(|text| problems.push(text.into())).unwrap_or_default();
@@ -285,8 +284,12 @@ fn params(entry: &Entry, space: &Space, context: Context<'_>) -> Result<Vec<Para
     let Some(per) = &entry.per else { return Ok(vec![param(name, None, conditions)]) };
     let counts = counts(per, space, context)?;
     let of = |idx: usize| {
-        let active: Vec<Value> =
-            counts.1.iter().filter(|n| **n > idx as i64).map(|n| Value::Int(*n)).collect();
+        let active: Vec<Value> = counts
+            .1
+            .iter()
+            .filter(|n| **n > i64::try_from(idx).unwrap_or(i64::MAX))
+            .map(|n| Value::Int(*n))
+            .collect();
         let parent = counts.0.iter().filter(|_| active.len() < counts.1.len());
         let own = parent.map(|parent| Condition { parent: parent.clone(), values: active.clone() });
         param(format!("{name}_{idx}"), Some(idx), conditions.iter().cloned().chain(own).collect())

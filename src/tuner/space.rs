@@ -98,7 +98,8 @@ impl Domain {
         let unit = unit.clamp(0.0, 1.0);
         match self {
             Self::Int { min, max, step, scale: Scale::Linear } => {
-                Value::Int(min + step * level(unit, int_levels(*min, *max, *step)) as i64)
+                let idx = level(unit, int_levels(*min, *max, *step));
+                Value::Int(min + step * i64::try_from(idx).unwrap_or(0))
             }
             Self::Int { min, max, scale, .. } => {
                 let value = spread(*min as f64, (*max + 1) as f64, *scale, unit);
@@ -124,13 +125,11 @@ impl Domain {
                 if v < *min || v > *max || (v - min) % step != 0 {
                     return None;
                 }
-                Some(match scale {
-                    Scale::Linear => centre(((v - min) / step) as usize, int_levels(*min, *max, *step)),
-                    _ => {
-                        let edge = |v: f64| gather(*min as f64, (*max + 1) as f64, *scale, v);
-                        0.5 * (edge(v as f64) + edge((v + 1) as f64))
-                    }
-                })
+                if *scale == Scale::Linear {
+                    return Some(centre(((v - min) / step) as usize, int_levels(*min, *max, *step)));
+                }
+                let edge = |v: f64| gather(*min as f64, (*max + 1) as f64, *scale, v);
+                Some(0.5 * (edge(v as f64) + edge((v + 1) as f64)))
             }
             Self::Float { min, max, step, scale } => {
                 let v = value.as_f64()?;

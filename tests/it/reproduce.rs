@@ -169,6 +169,7 @@ impl<'a> Run<'a> {
             network: "dense",
             checkpoint: Some(Path::new(&checkpoint)),
             interrupt: &interrupt,
+            until: None,
         };
         let mut history = History::new(self.path("history.jsonl"));
         let fits = catch_unwind(AssertUnwindSafe(|| fit(&mut engine, &plan, &mut history))).ok()?.unwrap();
@@ -198,6 +199,7 @@ fn a_dense_network_learns_a_curve() {
         network: "dense",
         checkpoint: None,
         interrupt: &interrupt,
+        until: None,
     };
     let fits = fit(&mut engine(&config, &network, &members), &plan, &mut ()).unwrap();
     for member in fits {

@@ -178,6 +178,13 @@ pub struct MemberState {
     pub steps: u64,
 }
 
+impl MemberState {
+    /// Returns whether all weights are finite numbers.
+    pub fn is_finite(&self) -> bool {
+        self.weights.iter().all(|w| w.is_finite())
+    }
+}
+
 /// Trains and evaluates the members of one population.
 pub trait Engine {
     /// Returns the number of members.
