@@ -160,3 +160,123 @@ fn sobol(f: &dyn Fn(&[f64]) -> f64, dimensions: usize, n: usize, seed: &Seed) ->
     };
     (0..dimensions).map(index).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::f64::consts::PI;
+
+    use super::*;
+    use crate::tuner::config::OracleKind;
+    use crate::tuner::oracle::contract::{Study, float, param};
+    use crate::tuner::space::Domain;
+    use crate::tuner::trial::Budget;
+    use crate::tuner::value::Value;
+
+    fn assert_indices(f: &dyn Fn(&[f64]) -> f64, expected: &[(f64, f64)], tolerance: f64) {
+        let indices = sobol(f, expected.len(), 4096, &Seed::new(0));
+        for (s, (first, total)) in indices.iter().zip(expected) {
+            let off = (s.first - first).abs().max((s.total - total).abs());
+            assert!(off < tolerance, "{indices:?}, not {expected:?}");
+        }
+    }
+
+    #[test]
+    fn the_function_of_ishigami_has_its_published_indices() {
+        // Ishigami and Homma (1990) with a = 7, b = 0.1: closed form.
+        let ishigami = |u: &[f64]| {
+            let x: Vec<f64> = u.iter().map(|u| PI * (2.0 * u - 1.0)).collect();
+            x[0].sin() + 7.0 * x[1].sin().powi(2) + 0.1 * x[2].powi(4) * x[0].sin()
+        };
+        assert_indices(&ishigami, &[(0.3139, 0.5576), (0.4424, 0.4424), (0.0, 0.2437)], 0.02);
+    }
+
+    #[test]
+    fn the_g_function_of_sobol_has_its_published_indices() {
+        // Saltelli and Sobol (1995), a = 0, 1, 4.5, 9, 99, 99, 99, 99: S_i = V_i / V, V_i = 1 / (3 (1 + a_i)^2).
+        let a = [0.0, 1.0, 4.5, 9.0, 99.0, 99.0, 99.0, 99.0];
+        let g = |u: &[f64]| u.iter().zip(a).map(|(u, a)| ((4.0 * u - 2.0).abs() + a) / (1.0 + a)).product();
+        let mut expected = vec![(0.716, 0.788), (0.179, 0.242), (0.0237, 0.0343), (0.0072, 0.0105)];
+        expected.extend([(0.0001, 0.0001); 4]);
+        assert_indices(&g, &expected, 0.03);
+    }
+
+    #[test]
+    fn a_sum_has_no_interactions() {
+        // 4, 2, 1 and 0 times a uniform number: variances 16, 4, 1 and 0 of 21.
+        let sum = |u: &[f64]| 4.0 * u[0] + 2.0 * u[1] + u[2];
+        let shares = [16.0, 4.0, 1.0, 0.0].map(|v| (v / 21.0, v / 21.0));
+        assert_indices(&sum, &shares, 0.01);
+        assert_indices(&|_| 3.0, &[(0.0, 0.0); 2], 1e-12);
+    }
+
+    fn space() -> Space {
+        let when: &[(&str, &[Value])] = &[("switch", &[Value::Bool(true)])];
+        let unit = float("c", 0.0, 1.0).domain;
+        Space {
+            params: vec![
+                float("a", 0.0, 1.0),
+                float("b", 0.0, 1.0),
+                param("switch", Domain::Bool, &[]),
+                param("c", unit, when),
+                param("fixed", Domain::Fixed(Value::Int(1)), &[]),
+            ],
+        }
+    }
+
+    fn study(n: usize, cost: impl Fn(&Trial) -> f64) -> Study {
+        let mut study = Study::new(OracleKind::Random, space());
+        study.run(n, |t| Some(cost(t)));
+        study
+    }
+
+    fn of(study: &Study) -> Result<Importances, ImportanceError> {
+        importance(&study.view(), &study.objectives[0])
+    }
+
+    fn value(trial: &Trial, name: &str) -> f64 {
+        trial.values.get(name).and_then(Value::as_f64).unwrap_or(0.0)
+    }
+
+    #[test]
+    fn what_the_cost_depends_on_is_important() {
+        // 4 a + 2 c where c is there, for half of the points: c is 0 or uniform.
+        let study = study(60, |t| 4.0 * value(t, "a") + 2.0 * value(t, "c"));
+        let found = of(&study).unwrap();
+        let names: Vec<&str> = found.parameters.iter().map(|p| p.name.as_str()).collect();
+        assert_eq!((names[0], names[3], names.len()), ("a", "b", 4), "{found:?}");
+        assert!(found.r2 > 0.9 && found.n_trials == 60, "{found:?}");
+        // Var(4 a) = 16/12; the switch moves the mean by 1 (1/4), c adds 4/12 half of the time (1/6).
+        let total = 16.0 / 12.0 + 0.25 + 1.0 / 6.0;
+        let a = &found.parameters[0];
+        assert!((a.first - 16.0 / 12.0 / total).abs() < 0.08 && (a.total - a.first).abs() < 0.08, "{found:?}");
+        assert!(found.parameters[3].total < 0.03, "{found:?}");
+        assert_eq!(of(&study), Ok(found));
+    }
+
+    #[test]
+    fn noise_is_told_apart() {
+        let noise = |t: &Trial| (t.number as f64 * 0.618_034).fract();
+        assert!(of(&study(40, noise)).unwrap().r2 < 0.3);
+    }
+
+    #[test]
+    fn too_few_trials_and_equal_ones_are_refused() {
+        let few = of(&study(7, |t| value(t, "a")));
+        assert_eq!(few, Err(ImportanceError::TooFew { metric: "loss".into(), completed: 7 }));
+        let same = of(&study(9, |_| 2.0));
+        assert_eq!(same, Err(ImportanceError::Same { metric: "loss".into(), completed: 9 }));
+    }
+
+    #[test]
+    fn only_trials_of_equal_epochs_are_compared() {
+        let mut study = study(40, |t| value(t, "a"));
+        for trial in &mut study.trials[..30] {
+            trial.budget = Some(Budget { from: 0, until: 1, bracket: 0, round: 0, source: None });
+        }
+        assert_eq!(of(&study).unwrap().n_trials, 10);
+        for trial in &mut study.trials[30..33] {
+            trial.budget = Some(Budget { from: 0, until: 3, bracket: 0, round: 0, source: None });
+        }
+        assert_eq!(of(&study).unwrap().n_trials, 30);
+    }
+}

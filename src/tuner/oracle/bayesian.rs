@@ -136,3 +136,139 @@ fn scale(mut costs: Vec<f64>) -> (f64, f64) {
     let ranges = [costs[costs.len() / 2] - least, most - least, 1.0];
     (*least, ranges.into_iter().find(|r| *r > 0.0).unwrap_or(1.0))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::contract::{Study, line, mixed, param};
+    use super::*;
+    use crate::tuner::config::OracleKind;
+    use crate::tuner::objective::{self, Objective};
+    use crate::tuner::trial::Budget;
+    use crate::tuner::value::Value;
+
+    fn study(space: Space) -> Study {
+        Study::new(OracleKind::Bayesian, space)
+    }
+
+    fn x(study: &Study) -> f64 {
+        let Proposal::Trial { values, .. } = study.ask() else { panic!() };
+        values["x"].as_f64().unwrap()
+    }
+
+    fn at(x: f64) -> Values {
+        [("x".to_owned(), Value::Float(x))].into()
+    }
+
+    #[test]
+    fn the_first_points_are_spread() {
+        let mut study = study(line());
+        study.config.initial = Some(16);
+        study.run(16, |_| Some(0.0));
+        let mut sixteenths: Vec<usize> =
+            study.trials.iter().map(|t| (t.values["x"].as_f64().unwrap() * 16.0) as usize).collect();
+        sixteenths.sort_unstable();
+        assert_eq!(sixteenths, (0..16).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn the_default_is_eight_or_twice_what_varies() {
+        assert_eq!(initial(&study(line()).view()), 8);
+        assert_eq!(initial(&study(mixed()).view()), 2 * 9);
+    }
+
+    #[test]
+    fn what_others_observed_counts() {
+        let mut study = study(line());
+        for i in 0..8 {
+            let x = f64::from(i) / 7.0;
+            study.observe(at(x), Some((x - 0.6).powi(2)));
+        }
+        assert!((x(&study) - 0.6).abs() < 0.05, "{}", x(&study));
+        // A greater cost is better where the objective says so.
+        study.objectives = vec![Objective { metric: "loss".into(), direction: objective::Direction::Max }];
+        assert!(x(&study) < 0.1, "{}", x(&study));
+    }
+
+    #[test]
+    fn trials_cut_short_say_nothing() {
+        let mut study = study(line());
+        for i in 0..8 {
+            let x = f64::from(i) / 7.0;
+            study.observe(at(x), Some((x - 0.6).powi(2)));
+        }
+        let known = observed(&study.view());
+        study.observe(at(0.33), Some(-100.0));
+        assert_ne!(observed(&study.view()), known);
+        study.trials[8].budget = Some(Budget { from: 0, until: 3, bracket: 0, round: 0, source: None });
+        assert_eq!(observed(&study.view()), known);
+        study.epochs = 3;
+        assert_eq!(observed(&study.view()).len(), 9);
+    }
+
+    #[test]
+    fn failures_repel() {
+        let mut study = study(line());
+        for i in 0..10 {
+            let x = f64::from(i) / 9.0;
+            study.observe(at(x), (x < 0.5).then(|| (x - 0.6).powi(2)));
+        }
+        assert!(x(&study) < 0.56, "{}", x(&study));
+    }
+
+    #[test]
+    fn several_objectives_are_spread_over_the_front() {
+        // x is the trade: the front is all x, at y = 0.
+        let y = Domain::Float { min: 0.0, max: 1.0, step: None, scale: Scale::Linear };
+        let mut space = line();
+        space.params.push(param("y", y, &[]));
+        let mut study = study(space);
+        study.objectives = vec![Objective::minimise("left"), Objective::minimise("right")];
+        for _ in 0..32 {
+            let number = study.begin().unwrap();
+            let at = |name| study.trials[number].values[name].as_f64().unwrap();
+            let (left, right) = (at("x").powi(2) + at("y"), (at("x") - 1.0).powi(2) + at("y"));
+            study.end_with(number, Some(vec![("left", left), ("right", 1e3 * right)]));
+        }
+        let front: Vec<f64> = study.trials[8..]
+            .iter()
+            .filter(|t| t.values["y"].as_f64().unwrap() < 0.02)
+            .map(|t| t.values["x"].as_f64().unwrap())
+            .collect();
+        let thirds: Vec<usize> =
+            (0..3).map(|k| front.iter().filter(|x| (**x * 3.0) as usize == k).count()).collect();
+        assert!(front.len() > 12 && thirds.iter().all(|n| *n > 1), "{front:?}");
+    }
+
+    #[test]
+    fn weights_are_even_on_average_and_sum_to_one() {
+        let root = Seed::new(0);
+        let drawn: Vec<Vec<f64>> = (0..4000).map(|i| weights(3, &root.child(i))).collect();
+        assert!(drawn.iter().all(|w| (w.iter().sum::<f64>() - 1.0).abs() < 1e-12));
+        // The uniform distribution on the triangle has mean 1/3 and second moment 1/6 in each corner.
+        for k in 0..3 {
+            let moment = |p: i32| drawn.iter().map(|w| w[k].powi(p)).sum::<f64>() / 4000.0;
+            assert!((moment(1) - 1.0 / 3.0).abs() < 0.01 && (moment(2) - 1.0 / 6.0).abs() < 0.01);
+        }
+    }
+
+    #[test]
+    fn one_that_diverged_does_not_make_the_others_alike() {
+        assert_eq!(scale(vec![3.0, 1.0, 1e9, 2.0, 4.0]), (1.0, 2.0));
+        assert_eq!(scale(vec![1.0, 1.0, 1.0, 5.0]), (1.0, 4.0));
+        assert_eq!(scale(vec![2.0]), (2.0, 1.0));
+    }
+
+    #[test]
+    fn a_coordinate_is_what_its_levels_are() {
+        let of = |name: &str| dimension(&mixed().params.iter().find(|p| p.name == name).unwrap().domain);
+        assert_eq!(of("layers"), Dimension::Ordinal(3));
+        assert_eq!(of("arch"), Dimension::Categorical(3));
+        assert_eq!(of("norm"), Dimension::Categorical(2));
+        assert_eq!(of("dropout"), Dimension::Ordinal(5));
+        assert_eq!(of("rate"), Dimension::Continuous);
+        assert_eq!(of("batch"), Dimension::Continuous);
+        assert_eq!(of("task"), Dimension::Constant);
+        let many = Domain::Int { min: 1, max: 100, step: 1, scale: Scale::Linear };
+        assert_eq!(dimension(&many), Dimension::Continuous);
+    }
+}

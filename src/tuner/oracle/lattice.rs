@@ -114,7 +114,7 @@ impl Axis {
     fn value(&self, domain: &Domain, level: usize) -> Value {
         match (self, domain) {
             (Self::Spread(values), _) => values[level].clone(),
-            (Self::Every(_), Domain::Int { min, step, .. }) => Value::Int(min + step * level as i64),
+            (Self::Every(_), Domain::Int { min, step, .. }) => Value::Int(min + step * i64::try_from(level).unwrap_or(0)),
             (Self::Every(n), _) => domain.value((level as f64 + 0.5) / *n as f64),
         }
     }
@@ -128,5 +128,81 @@ impl Axis {
             }
             (Self::Every(n), _) => Some(((unit * *n as f64) as usize).min(n - 1)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use rand::RngExt;
+
+    use super::super::contract::{float, line, mixed, param};
+    use super::*;
+    use crate::seed::Seed;
+    use crate::tuner::space;
+
+    fn all(lattice: &Lattice<'_>) -> Vec<Values> {
+        let nodes = std::iter::successors(Some(lattice.first()), |node| lattice.next(node));
+        nodes
+            .inspect(|node| assert_eq!(lattice.node(&node.values).as_ref(), Some(node)))
+            .map(|node| node.values)
+            .collect()
+    }
+
+    #[test]
+    fn every_combination_comes_once() {
+        let space = mixed();
+        let values = all(&Lattice::spread(&space, 3));
+        // 3 depths with 1, 2 and 2 widths of 5 values, 2 + 3 architectures with gate, 2 norms, 5 dropouts, 3 batches, 3 rates.
+        assert_eq!(values.len(), (5 + 25 + 25) * (2 + 3) * 2 * 5 * 3 * 3);
+        let different: BTreeSet<_> = values.iter().map(space::hash).collect();
+        assert_eq!(different.len(), values.len());
+        assert!(values.iter().all(|v| space.misfit(v).is_none()));
+        let batches: BTreeSet<_> = values.iter().map(|v| v["batch"].to_string()).collect();
+        // The middle of 8 to 512 on a logarithmic scale is 64.
+        assert_eq!(batches.into_iter().collect::<Vec<_>>(), ["512", "64", "8"]);
+        assert_eq!(values[0]["rate"], Value::Float(1e-4));
+        // The last parameter that has levels turns first.
+        let rate = |v: &Values| v["rate"].as_f64().unwrap();
+        assert!(rate(&values[1]) > rate(&values[0]) && values[1]["batch"] == values[0]["batch"]);
+        assert!(Lattice::every(&space).is_none());
+    }
+
+    #[test]
+    fn a_finite_space_has_all_its_points() {
+        let batch = Domain::Int { min: 1, max: 12, step: 1, scale: Scale::Log };
+        let drop = Domain::Float { min: 0.0, max: 0.5, step: Some(0.25), scale: Scale::Linear };
+        let when: &[(&str, &[Value])] = &[("batch", &[Value::Int(1), Value::Int(7)])];
+        let space = Space { params: vec![param("batch", batch, &[]), param("drop", drop, when)] };
+        let listed: BTreeSet<_> = all(&Lattice::every(&space).unwrap()).iter().map(space::hash).collect();
+        assert_eq!(listed.len(), 10 + 2 * 3);
+        let mut rng = Seed::new(0).stream("points");
+        let drawn = (0..2000).map(|_| space::hash(&space.values(&[rng.random(), rng.random()])));
+        assert_eq!(drawn.collect::<BTreeSet<_>>(), listed);
+    }
+
+    #[test]
+    fn a_range_has_its_ends_and_what_is_even_between() {
+        let space = line();
+        let x = |v: Values| v["x"].as_f64().unwrap();
+        let values: Vec<f64> = all(&Lattice::spread(&space, 5)).into_iter().map(x).collect();
+        assert_eq!(values, [0.0, 0.25, 0.5, 0.75, 1.0]);
+        let lattice = Lattice::spread(&space, 5);
+        assert_eq!(lattice.node(&space.values(&[0.3])), None);
+    }
+
+    #[test]
+    fn nothing_is_laid_out_beforehand() {
+        let params = (0..40).map(|i| float(&format!("x{i}"), 0.0, 1.0)).collect();
+        let space = Space { params };
+        let lattice = Lattice::spread(&space, 10);
+        let second = lattice.next(&lattice.first()).unwrap();
+        assert_eq!(second.levels.iter().flatten().sum::<usize>(), 1);
+        let fine = Domain::Float { min: 0.0, max: 1e6, step: Some(1e-6), scale: Scale::Linear };
+        let space = Space { params: vec![param("x", fine, &[])] };
+        let lattice = Lattice::every(&space).unwrap();
+        let second = lattice.next(&lattice.first()).unwrap();
+        assert_eq!(second.values["x"], Value::Float(1e-6));
     }
 }

@@ -3,7 +3,7 @@
 mod asha;
 mod bayesian;
 #[cfg(test)]
-mod contract;
+pub(super) mod contract;
 mod grid;
 mod halving;
 mod hyperband;

@@ -108,11 +108,9 @@ fn every_oracle_comes_near_the_minimum() {
         let branin = found(kind, &branin_space(), 60, [branin, branin])[2];
         let hartmann = found(kind, &hartmann_space(), 60, [hartmann, hartmann])[2];
         let bowl = found(kind, &bowl_space(), 60, [noisy_bowl, bowl])[2];
-        eprintln!("{kind:?} {branin} {hartmann} {bowl}");
         assert!(branin < 4.0 && hartmann < 2.0 && bowl < 0.5, "{kind:?}: {branin} {hartmann} {bowl}");
     }
     let grid = found(OracleKind::Grid, &branin_space(), 16, [branin, branin]);
-    eprintln!("{grid:?}");
     assert!(grid[0] < 20.0 && grid[0].total_cmp(&grid[4]).is_eq(), "{grid:?}");
 }
 
@@ -127,7 +125,6 @@ fn the_one_that_learns_is_far_ahead_of_chance() {
     for (space, n, functions, ratio) in cases {
         let learned = found(OracleKind::Bayesian, &space, n, functions);
         let chance = found(OracleKind::Random, &space, n, functions);
-        eprintln!("{learned:?} {chance:?}");
         assert!(learned[2] < ratio * chance[2], "{learned:?} against {chance:?}");
     }
 }

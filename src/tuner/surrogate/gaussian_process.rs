@@ -95,6 +95,11 @@ impl Surrogate {
         self.target.value(target)
     }
 
+    /// Returns the target of a loss; that of the worst finite one when it is not finite.
+    pub fn target(&self, loss: f64) -> f64 {
+        self.target.of(loss)
+    }
+
     /// Returns the lowest predicted mean over the observations: the best so far without the luck of its noise.
     pub(super) fn best(&self) -> f64 {
         // The mean at observation i is z_i - noise * alpha_i.
