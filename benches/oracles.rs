@@ -15,8 +15,8 @@ use fadecast::seed::Seed;
 use fadecast::tuner::config::OracleKind;
 use fadecast::tuner::oracle::{self, Proposal, View};
 use fadecast::tuner::{
-    Domain, Evaluation, Measurement, Objective, Origin, Param, Scale, Space, Status, Trial, TunerConfig, Value,
-    Values,
+    Domain, Evaluation, Measurement, Objective, Origin, Param, Scale, Space, Status, Trial, TunerConfig,
+    Value, Values,
 };
 
 /// Trials that both sides are given.

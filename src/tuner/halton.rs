@@ -52,7 +52,7 @@ fn inverse(mut index: u64, digits: &[Vec<u64>]) -> f64 {
 }
 
 fn primes() -> impl Iterator<Item = u64> {
-    (2..).filter(|n| (2..).take_while(|d| d * d <= *n).all(|d| n % d != 0))
+    (2_u64..).filter(|n| (2..=n.isqrt()).all(|d| n % d != 0))
 }
 
 #[cfg(test)]
@@ -64,8 +64,7 @@ mod tests {
         // scipy 1.15: qmc.Halton(3, scramble=False), points 0, 1, 5 and 11.
         let plain: Vec<Vec<Vec<u64>>> = primes().take(3).map(|b| vec![(0..b).collect(); 20]).collect();
         let halton = Halton { coordinates: plain };
-        let expected =
-            [(0, [0.0; 3]), (1, [1.0 / 2.0, 1.0 / 3.0, 1.0 / 5.0]), (5, [0.625, 7.0 / 9.0, 0.04])];
+        let expected = [(0, [0.0; 3]), (1, [1.0 / 2.0, 1.0 / 3.0, 1.0 / 5.0]), (5, [0.625, 7.0 / 9.0, 0.04])];
         for (index, expected) in expected.into_iter().chain([(11, [0.8125, 19.0 / 27.0, 0.28])]) {
             let point = halton.point(index);
             assert!(point.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-8), "{index}: {point:?}");

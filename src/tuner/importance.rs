@@ -6,7 +6,7 @@
 //! ```text
 //! first_i = mean(f(B) (f(A_B^i) - f(A))) / V        total_i = mean((f(A) - f(A_B^i))^2) / (2 V)
 //! ```
-//! with independent points A and B, and A_B^i the point A with coordinate i of B.
+//! with independent points `A` and `B`, and `A_B^i` the point `A` with coordinate `i` of `B`.
 
 use super::halton::Halton;
 use super::objective::Objective;
@@ -53,7 +53,9 @@ pub struct Importances {
 #[non_exhaustive]
 pub enum ImportanceError {
     /// Occurs when too few trials ended after the same number of epochs.
-    #[error("{completed} trials report `{metric}` after the same number of epochs, importance needs {LEAST_TRIALS}; run more")]
+    #[error(
+        "{completed} trials report `{metric}` after the same number of epochs, importance needs {LEAST_TRIALS}; run more"
+    )]
     TooFew {
         /// Name of the metric.
         metric: String,
@@ -248,7 +250,10 @@ mod tests {
         // Var(4 a) = 16/12; the switch moves the mean by 1 (1/4), c adds 4/12 half of the time (1/6).
         let total = 16.0 / 12.0 + 0.25 + 1.0 / 6.0;
         let a = &found.parameters[0];
-        assert!((a.first - 16.0 / 12.0 / total).abs() < 0.08 && (a.total - a.first).abs() < 0.08, "{found:?}");
+        assert!(
+            (a.first - 16.0 / 12.0 / total).abs() < 0.08 && (a.total - a.first).abs() < 0.08,
+            "{found:?}"
+        );
         assert!(found.parameters[3].total < 0.03, "{found:?}");
         assert_eq!(of(&study), Ok(found));
     }

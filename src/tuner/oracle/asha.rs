@@ -85,7 +85,8 @@ impl<'a> Rung<'a> {
         let trials: Vec<&Trial> = view.trials.iter().filter(ends).collect();
         let ranked = halving::ranked(&trials, view);
         let ended = trials.iter().filter(|t| t.status != Status::Running).count();
-        let promoted: BTreeSet<usize> = view.trials.iter().filter_map(|t| t.budget.as_ref()?.source).collect();
+        let promoted: BTreeSet<usize> =
+            view.trials.iter().filter_map(|t| t.budget.as_ref()?.source).collect();
         Self { trials, ranked, ended, promoted }
     }
 

@@ -1,7 +1,7 @@
 //! Bayesian search: points spread evenly at first, then where a Gaussian process expects the greatest improvement.
 //!
 //! Trials that run count at what the process expects of them, failed ones as bad. Several objectives become one by weights that
-//! are drawn anew for each proposal: the augmented Chebyshev norm of ParEGO `[Knowles2006]`, so that the proposals spread over
+//! are drawn anew for each proposal: the augmented Chebyshev norm of `[Knowles2006]`, so that the proposals spread over
 //! the Pareto front.
 
 use rand::RngExt;
@@ -25,7 +25,7 @@ const LEAST_INITIAL: usize = 8;
 /// Fewest trials with a result that the process is fitted to.
 const LEAST_RESULTS: usize = 2;
 
-/// Weight of the sum of the objectives beside the greatest; `rho` of ParEGO.
+/// Weight of the sum of the objectives beside the greatest; `rho` of `[Knowles2006]`.
 const AUGMENTATION: f64 = 0.05;
 
 /// The oracle that learns.
@@ -114,7 +114,8 @@ fn losses(costs: &[Option<Vec<f64>>], n_objectives: usize, seed: &Seed) -> Vec<f
     let scales: Vec<(f64, f64)> =
         (0..n_objectives).map(|k| scale(costs.iter().flatten().map(|c| c[k]).collect())).collect();
     let loss = |costs: &Vec<f64>| {
-        let terms = costs.iter().zip(&scales).zip(&weights).map(|((c, (least, range)), w)| w * (c - least) / range);
+        let terms =
+            costs.iter().zip(&scales).zip(&weights).map(|((c, (least, range)), w)| w * (c - least) / range);
         let (worst, sum) = terms.fold((0.0_f64, 0.0), |(worst, sum), term| (worst.max(term), sum + term));
         worst + AUGMENTATION * sum
     };

@@ -16,7 +16,7 @@ impl Oracle for Grid {
         let proposed = view.trials.iter().rev().filter(|t| t.origin == Origin::Proposed);
         let last = proposed.into_iter().find_map(|t| lattice.node(&t.values));
         let start = last.and_then(|node| lattice.next(&node)).unwrap_or_else(|| lattice.first());
-        let free = lattice.free(start, &Taken::of(view));
+        let free = lattice.free(&start, &Taken::of(view));
         free.map_or(Proposal::Exhausted, |values| Proposal::Trial { values, budget: None })
     }
 }

@@ -80,7 +80,12 @@ impl Plan {
     fn of(view: &View<'_>) -> Self {
         let epochs = view.epochs.max(1);
         let min_epochs = view.config.min_epochs.clamp(1, epochs);
-        Self { epochs, min_epochs, factor: view.config.factor.max(2), iterations: view.config.iterations.max(1) }
+        Self {
+            epochs,
+            min_epochs,
+            factor: view.config.factor.max(2),
+            iterations: view.config.iterations.max(1),
+        }
     }
 
     /// Returns how often the epochs can be divided before they are fewer than the least.
@@ -102,7 +107,7 @@ impl Plan {
     }
 
     fn divisor(&self, bracket: u32, round: usize) -> f64 {
-        f64::from(self.factor).powi(bracket as i32 - round as i32)
+        (round..bracket as usize).map(|_| f64::from(self.factor)).product()
     }
 
     /// Returns all brackets in their order with the trials that they have.
@@ -170,7 +175,7 @@ mod tests {
     use crate::tuner::config::OracleKind;
 
     /// Bracket, round, first and last epoch, source.
-    type Row = (u32, u32, u32, u32, i64);
+    type Row = (u32, u32, u32, u32, isize);
 
     fn study(epochs: u32) -> Study {
         Study { epochs, ..Study::new(OracleKind::Hyperband, line()) }
@@ -204,24 +209,20 @@ mod tests {
 
     fn rows(study: &Study) -> Vec<Row> {
         let budget = |t: &Trial| t.budget.clone().unwrap();
-        let source = |t: &Trial| budget(t).source.map_or(-1, |s| s as i64);
-        let row = |t: &Trial| {
-            (budget(t).bracket, budget(t).round, budget(t).from, budget(t).until, source(t))
-        };
+        let source = |t: &Trial| budget(t).source.map_or(-1, usize::cast_signed);
+        let row =
+            |t: &Trial| (budget(t).bracket, budget(t).round, budget(t).from, budget(t).until, source(t));
         study.trials.iter().map(row).collect()
     }
 
-    fn scrambled(number: usize) -> Option<f64> {
-        Some((number * 7919 % 101) as f64 / 101.0)
+    fn scrambled(number: usize) -> f64 {
+        (number * 7919 % 101) as f64 / 101.0
     }
 
     #[test]
     fn brackets_have_keras_tuners_sizes_and_epochs() {
         // keras-tuner 1.4.8, HyperbandOracle: (trials, epochs) of each round.
-        assert_eq!(
-            sizes(&plan(9, 1, 3)),
-            [vec![(9, 1), (3, 3), (1, 9)], vec![(5, 3), (2, 9)], vec![(3, 9)]]
-        );
+        assert_eq!(sizes(&plan(9, 1, 3)), [vec![(9, 1), (3, 3), (1, 9)], vec![(5, 3), (2, 9)], vec![(3, 9)]]);
         let hundred = sizes(&plan(100, 1, 3));
         assert_eq!(hundred[0], [(98, 2), (33, 4), (11, 12), (4, 34), (2, 100)]);
         let counts: Vec<Vec<usize>> =
@@ -246,13 +247,13 @@ mod tests {
         expected.extend([(1, 0, 0, 3, -1); 5]);
         expected.extend([(1, 1, 3, 9, 15), (1, 1, 3, 9, 13)]);
         expected.extend([(0, 0, 0, 9, -1); 3]);
-        let study = run(study(9), 1, scrambled);
+        let study = run(study(9), 1, |n| Some(scrambled(n)));
         assert_eq!(rows(&study), expected);
         let same_values = |t: &Trial| {
             t.budget.as_ref().unwrap().source.is_none_or(|source| study.trials[source].values == t.values)
         };
         assert!(study.trials.iter().all(same_values));
-        assert_eq!(run(self::study(100), 1, scrambled).trials.len(), 254);
+        assert_eq!(run(self::study(100), 1, |n| Some(scrambled(n))).trials.len(), 254);
     }
 
     #[test]
@@ -263,12 +264,12 @@ mod tests {
         expected.extend([(2, 1, 1, 3, 0), (2, 1, 1, 3, 5), begin(1, 3), (2, 1, 1, 3, 3), begin(1, 3)]);
         expected.extend([(2, 2, 3, 9, 10), begin(1, 3), begin(1, 3), begin(1, 3), begin(0, 9), begin(0, 9)]);
         expected.extend([(1, 1, 3, 9, 15), begin(0, 9), (1, 1, 3, 9, 13)]);
-        assert_eq!(rows(&run(study(9), 3, scrambled)), expected);
+        assert_eq!(rows(&run(study(9), 3, |n| Some(scrambled(n)))), expected);
     }
 
     #[test]
     fn failed_trials_lose_and_the_search_ends() {
-        let failing = |number: usize| scrambled(number).filter(|_| number % 3 != 0);
+        let failing = |number: usize| (!number.is_multiple_of(3)).then(|| scrambled(number));
         let study = run(study(9), 1, failing);
         let rows = rows(&study);
         assert_eq!(rows[..9], vec![(2, 0, 0, 1, -1); 9]);
@@ -278,7 +279,7 @@ mod tests {
         assert!(rows.iter().all(|r| r.4 % 3 != 0) && rows.len() == 23, "{rows:?}");
         assert_eq!(run(self::study(9), 2, |_| None).trials.len(), 9 + 5 + 3);
         // Of nine only two give a result: round 1 has two trials and the last round still one.
-        let rare = |number: usize| scrambled(number).filter(|_| [2, 4].contains(&number) || number > 8);
+        let rare = |number: usize| ([2, 4].contains(&number) || number > 8).then(|| scrambled(number));
         let few = self::rows(&run(self::study(9), 1, rare));
         assert_eq!(few[9..12], [(2, 1, 1, 3, 4), (2, 1, 1, 3, 2), (2, 2, 3, 9, 10)]);
     }
@@ -312,7 +313,7 @@ mod tests {
         assert_eq!(oracle.needed(&study.view()), [0, 1, 2, 9]);
         study.end(9, Some(0.0));
         assert_eq!(oracle.needed(&study.view()), [1, 2, 9]);
-        let finished = run(self::study(9), 1, scrambled);
+        let finished = run(self::study(9), 1, |n| Some(scrambled(n)));
         assert_eq!(oracle.needed(&finished.view()), [0; 0]);
     }
 }

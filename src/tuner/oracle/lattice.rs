@@ -59,17 +59,21 @@ impl<'a> Lattice<'a> {
         let mut levels = Vec::with_capacity(self.axes.len());
         for (param, axis) in self.space.params.iter().zip(&self.axes) {
             let active = param.is_active(values);
-            levels.push(if active { Some(axis.level(&param.domain, values.get(&param.name)?)?) } else { None });
+            levels.push(if active {
+                Some(axis.level(&param.domain, values.get(&param.name)?)?)
+            } else {
+                None
+            });
         }
         Some(Node { values: self.complete(&levels).values, levels })
     }
 
     /// Returns the first combination that is not taken from `start` on, over the end if need be.
-    pub(super) fn free(&self, start: Node, taken: &Taken<'_>) -> Option<Values> {
+    pub(super) fn free(&self, start: &Node, taken: &Taken<'_>) -> Option<Values> {
         let mut node = start.clone();
         while taken.has(&node.values) {
             node = self.next(&node).unwrap_or_else(|| self.first());
-            if node == start {
+            if node == *start {
                 return None;
             }
         }
@@ -114,7 +118,9 @@ impl Axis {
     fn value(&self, domain: &Domain, level: usize) -> Value {
         match (self, domain) {
             (Self::Spread(values), _) => values[level].clone(),
-            (Self::Every(_), Domain::Int { min, step, .. }) => Value::Int(min + step * i64::try_from(level).unwrap_or(0)),
+            (Self::Every(_), Domain::Int { min, step, .. }) => {
+                Value::Int(min + step * i64::try_from(level).unwrap_or(0))
+            }
             (Self::Every(n), _) => domain.value((level as f64 + 0.5) / *n as f64),
         }
     }

@@ -33,5 +33,5 @@ pub(super) fn draw(view: &View<'_>, taken: &Taken<'_>) -> Option<Values> {
     }
     // Among taken + 1 neighbours one is free, if any is: this ends soon however large the space.
     let lattice = Lattice::every(view.space)?;
-    lattice.free(lattice.node(&values)?, taken)
+    lattice.free(&lattice.node(&values)?, taken)
 }

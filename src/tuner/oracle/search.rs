@@ -80,12 +80,7 @@ fn bowl_space() -> Space {
 }
 
 /// Returns the true cost of the trial that looked best after so many, for some seeds, in order.
-fn found(
-    kind: OracleKind,
-    space: &Space,
-    n: usize,
-    functions: [fn(&Trial) -> f64; 2],
-) -> Vec<f64> {
+fn found(kind: OracleKind, space: &Space, n: usize, functions: [fn(&Trial) -> f64; 2]) -> Vec<f64> {
     let [seen, true_cost] = functions;
     let search = |seed| {
         let mut study = Study { seed: Seed::new(seed), ..Study::new(kind, space.clone()) };
