@@ -1,7 +1,7 @@
 //! Files that are either the old one or the new one: atomic writes, hashes, reading with the path in the error.
 
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Read, Write};
+use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Serialize, de::DeserializeOwned};
@@ -149,6 +149,16 @@ impl Journal {
         Ok(Self { path: path.into(), file })
     }
 
+    /// Cuts off what follows the first `keep` bytes, if anything does.
+    ///
+    /// # Errors
+    /// [`FileError::Write`].
+    pub fn cut(&mut self, keep: u64) -> Result<(), FileError> {
+        let too_long = self.file.metadata().map(|m| m.len() > keep);
+        let cut = too_long.and_then(|yes| if yes { self.file.set_len(keep) } else { Ok(()) });
+        cut.map_err(|e| FileError::write(&self.path, e))
+    }
+
     /// Appends `bytes`; a kill may leave a part of them.
     ///
     /// # Errors
@@ -164,6 +174,44 @@ impl Journal {
     pub fn sync(&mut self) -> Result<(), FileError> {
         self.file.sync_data().map_err(|e| FileError::write(&self.path, e))
     }
+}
+
+/// Writes `bytes` so that a reader sees all of them or the old ones; a power cut may lose both, unlike [`write_atomic`].
+///
+/// # Errors
+/// [`FileError::Write`].
+pub fn write_passing(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+    let temporary = temporary_beside(path);
+    let written = File::create(&temporary)
+        .and_then(|mut f| f.write_all(bytes))
+        .and_then(|()| fs::rename(&temporary, path));
+    written.map_err(|e| FileError::write(path, e))
+}
+
+/// Reads what follows the first `from` bytes of a file.
+///
+/// # Errors
+/// [`FileError::Read`].
+pub fn read_from(path: &Path, from: u64) -> Result<Vec<u8>, FileError> {
+    let read = || {
+        let mut file = File::open(path)?;
+        file.seek(SeekFrom::Start(from))?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    read().map_err(|e| FileError::read(path, e))
+}
+
+/// Returns the bytes of all files in a folder and below; what cannot be read counts as none.
+pub fn folder_bytes(path: &Path) -> u64 {
+    let entries = fs::read_dir(path).into_iter().flatten().filter_map(Result::ok);
+    let bytes = |entry: fs::DirEntry| match entry.metadata() {
+        Ok(m) if m.is_dir() => folder_bytes(&entry.path()),
+        Ok(m) => m.len(),
+        Err(_) => 0,
+    };
+    entries.map(bytes).sum()
 }
 
 /// Creates a folder that must not exist yet; its parents may.
@@ -370,6 +418,22 @@ mod tests {
         journal.append(b"4\n").unwrap();
         journal.sync().unwrap();
         assert_eq!(read(&path).unwrap(), b"1\n2\n4\n");
+    }
+
+    #[test]
+    fn a_journal_is_cut_where_it_is_too_long_and_read_from_the_middle() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.jsonl");
+        let mut journal = Journal::open(&path, 0).unwrap();
+        journal.append(b"1\n2\n3").unwrap();
+        journal.cut(9).unwrap();
+        assert_eq!(read_from(&path, 2).unwrap(), b"2\n3");
+        journal.cut(4).unwrap();
+        write_passing(&folder.path().join("b"), b"12345").unwrap();
+        create_folder(&folder.path().join("c/d")).unwrap();
+        write_passing(&folder.path().join("c/d/e"), b"678").unwrap();
+        assert_eq!(folder_bytes(folder.path()), 12);
+        assert_eq!(folder_bytes(&folder.path().join("none")), 0);
     }
 
     #[test]

@@ -5,6 +5,8 @@ use crate::dataset::store::StoreError;
 use crate::device::DeviceError;
 use crate::experiment::ExperimentError;
 use crate::experiment::parse::ConfigError;
+use crate::experiment::search::SearchError;
+use crate::tuner::study::StudyError;
 
 /// Exit code when a run failed.
 const FAILED: u8 = 1;
@@ -29,25 +31,43 @@ pub(super) fn message(error: &anyhow::Error) -> String {
 
 /// Returns the exit code of an error.
 pub(super) fn code(error: &anyhow::Error) -> u8 {
-    error.chain().find_map(|e| e.downcast_ref().and_then(of_experiment)).unwrap_or_else(|| {
-        let wrong = error.chain().any(|e| {
-            e.is::<ConfigError>()
-                || e.is::<DeviceError>()
-                || e.downcast_ref().is_some_and(|e| matches!(e, StoreError::Name { .. }))
-                || e.downcast_ref().is_some_and(|e| matches!(e, ImportError::Store(StoreError::Name { .. })))
-        });
-        if wrong { USAGE } else { FAILED }
-    })
+    error
+        .chain()
+        .find_map(|e| {
+            e.downcast_ref().and_then(of_experiment).or_else(|| e.downcast_ref().and_then(of_search))
+        })
+        .unwrap_or_else(|| {
+            let wrong = error.chain().any(|e| {
+                e.is::<ConfigError>()
+                    || e.is::<DeviceError>()
+                    || e.downcast_ref().is_some_and(|e| matches!(e, StoreError::Name { .. }))
+                    || e.downcast_ref()
+                        .is_some_and(|e| matches!(e, ImportError::Store(StoreError::Name { .. })))
+            });
+            if wrong { USAGE } else { FAILED }
+        })
 }
 
 /// A transparent variant hides what it wraps from the chain, so it is looked at here.
 fn of_experiment(error: &ExperimentError) -> Option<u8> {
     match error {
-        ExperimentError::Interrupted { .. } | ExperimentError::Stopped => Some(INTERRUPTED),
+        ExperimentError::Interrupted { .. }
+        | ExperimentError::SearchInterrupted { .. }
+        | ExperimentError::Stopped => Some(INTERRUPTED),
         ExperimentError::Config(_) | ExperimentError::Device(_) | ExperimentError::UnknownCell { .. } => {
             Some(USAGE)
         }
         _ => None,
+    }
+}
+
+fn of_search(error: &SearchError) -> Option<u8> {
+    match error {
+        SearchError::Experiment(e) => of_experiment(e),
+        SearchError::Study(StudyError::Differs { .. } | StudyError::Misfit { .. })
+        | SearchError::Project(_)
+        | SearchError::Import(_) => Some(USAGE),
+        SearchError::Study(_) => None,
     }
 }
 

@@ -9,6 +9,7 @@ pub mod evaluate;
 pub mod experiment;
 pub mod experiments;
 pub mod train;
+pub mod tune;
 
 mod exit;
 
@@ -74,6 +75,7 @@ struct Cli {
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     Train(train::Args),
+    Tune(tune::Args),
     Evaluate(evaluate::Args),
     Compare(compare::Args),
     #[command(subcommand)]
@@ -105,6 +107,7 @@ pub fn run() -> ExitCode {
 fn dispatch(command: &Command, globals: &Globals) -> anyhow::Result<()> {
     match command {
         Command::Train(a) => train::run(a, globals),
+        Command::Tune(a) => tune::run(a, globals),
         Command::Evaluate(a) => evaluate::run(a, globals),
         Command::Compare(a) => compare::run(a, globals),
         Command::Experiments(a) => experiments::run(a, globals),

@@ -92,6 +92,14 @@ pub enum ExperimentError {
         /// What was asked for.
         run: PathBuf,
     },
+    /// Occurs when a folder holds no search of this program.
+    #[error(
+        "no search `{folder}`; searches are folders tuner_results/<experiment>, begun by `fadecast tune <file>`"
+    )]
+    NoStudy {
+        /// What was asked for.
+        folder: PathBuf,
+    },
     /// Occurs when a run was made by another version of the program.
     #[error("run `{run}` was made by fadecast {found}, this is {}; train it anew", env!("CARGO_PKG_VERSION"))]
     Version {
@@ -129,6 +137,12 @@ pub enum ExperimentError {
     Interrupted {
         /// The run, with its checkpoint.
         run: PathBuf,
+    },
+    /// Occurs when somebody asked a search for a pause (Ctrl-C); nothing is lost.
+    #[error("interrupted; the same command goes on from here (`{study}`)")]
+    SearchInterrupted {
+        /// Folder of the study.
+        study: PathBuf,
     },
     /// Occurs when somebody asked a comparison to stop (Ctrl-C): it stores nothing, so it begins anew.
     #[error("interrupted; a comparison stores nothing, run it again")]

@@ -175,6 +175,7 @@ mod tests {
     use crate::file::FileError;
     use crate::train::{EpochReport, FitError, StopReason};
     use std::collections::BTreeMap;
+    use std::sync::LazyLock;
 
     /// Two networks a fold on three simulated cells, with a state in every part of the fit.
     const SMALL: &str = "cells = ['SIM-NMC-01', 'SIM-NMC-02', 'SIM-NMC-03']
@@ -194,26 +195,23 @@ mod tests {
         schedule = { kind = 'reduce_on_plateau', patience = 1, factor = 0.5 }
         early_stop = { patience = 3 }";
 
-    fn small(change: impl Fn(&mut ExperimentConfig)) -> (ExperimentConfig, Task) {
-        let mut config: ExperimentConfig = toml::from_str(SMALL).unwrap();
-        config.repeats = 2;
-        change(&mut config);
-        let task = Task::load(&config, Path::new(".")).unwrap();
-        (config, task)
+    fn small() -> ExperimentConfig {
+        ExperimentConfig { repeats: 2, ..toml::from_str(SMALL).unwrap() }
     }
 
-    /// Two experiments of one group, whose networks have nothing in common but their shapes.
-    fn pair() -> [(ExperimentConfig, Task); 2] {
-        let second = small(|c| {
-            (c.train.learning_rate, c.train.weight_decay, c.train.loss_weight) = (0.03, 1e-3, 0.5);
-            (c.model.dropout, c.seed, c.repeats) = (0.0, 7, 1);
-        });
-        [small(|_| ()), second]
+    /// Another one of its group, whose networks have nothing in common with its own but their shapes.
+    fn other() -> ExperimentConfig {
+        let mut config = small();
+        (config.train.learning_rate, config.train.weight_decay, config.train.loss_weight) = (0.03, 1e-3, 0.5);
+        (config.model.dropout, config.seed, config.repeats) = (0.0, 7, 1);
+        config
     }
 
-    fn jobs<'a>(pair: &'a [(ExperimentConfig, Task)], labels: &[&'a str]) -> Vec<Job<'a>> {
-        let pairs = pair.iter().zip(labels);
-        pairs.map(|((config, task), label)| Job { label, config, task }).collect()
+    /// Data of all of them.
+    static TASK: LazyLock<Task> = LazyLock::new(|| Task::load(&small(), Path::new(".")).unwrap());
+
+    fn jobs<'a>(configs: &'a [ExperimentConfig], labels: [&'a str; 2]) -> Vec<Job<'a>> {
+        configs.iter().zip(labels).map(|(config, label)| Job { label, config, task: &TASK }).collect()
     }
 
     fn context<'a>(interrupt: &'a Interrupt, observe: &'a mut dyn Observe) -> FitContext<'a> {
@@ -223,13 +221,13 @@ mod tests {
 
     #[test]
     fn experiments_that_train_together_give_what_each_gives_alone() {
-        let (pair, interrupt) = (pair(), Interrupt::new());
-        let together =
-            Fitted::fit_together(&jobs(&pair, &["job0", "job1"]), context(&interrupt, &mut ())).unwrap();
-        for ((config, task), together) in pair.iter().zip(&together) {
-            let alone = Fitted::fit(config, task, context(&interrupt, &mut ())).unwrap();
+        let (pair, interrupt) = ([small(), other()], Interrupt::new());
+        let jobs = jobs(&pair, ["job0", "job1"]);
+        let together = Fitted::fit_together(&jobs, context(&interrupt, &mut ())).unwrap();
+        for (config, together) in pair.iter().zip(&together) {
+            let alone = Fitted::fit(config, &TASK, context(&interrupt, &mut ())).unwrap();
             assert_eq!(&alone, together);
-            let predict = |fitted: &Fitted| fitted.predict(config, task, Backend::Flex).unwrap();
+            let predict = |fitted: &Fitted| fitted.predict(config, &TASK, Backend::Flex).unwrap();
             assert_eq!(predict(&alone), predict(together));
         }
         assert_ne!(together[0].folds[0].members[0], together[1].folds[0].members[0]);
@@ -237,8 +235,8 @@ mod tests {
 
     #[test]
     fn budgets_of_a_population_share_one_checkpoint() {
-        let (pair, interrupt) = (pair(), Interrupt::new());
-        let jobs = jobs(&pair, &["a", "b"]);
+        let (pair, interrupt) = ([small(), other()], Interrupt::new());
+        let jobs = jobs(&pair, ["a", "b"]);
         let straight = Fitted::fit_together(&jobs, context(&interrupt, &mut ())).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("checkpoint.safetensors");
@@ -262,11 +260,10 @@ mod tests {
 
     #[test]
     fn a_group_is_what_one_engine_can_train() {
-        let (config, task) = small(|_| ());
         let key = |change: fn(&mut ExperimentConfig)| {
-            let mut config = config.clone();
+            let mut config = small();
             change(&mut config);
-            group_key(&config, &task)
+            group_key(&config, &TASK)
         };
         let own = key(|_| ());
         let same: [fn(&mut ExperimentConfig); 6] = [
@@ -296,16 +293,17 @@ mod tests {
     #[test]
     fn experiments_of_two_groups_or_one_label_do_not_train_together() {
         let interrupt = Interrupt::new();
-        let pair = [small(|_| ()), small(|c| c.train.batch_size = 8)];
-        let refused = |pair: &[_], labels: [&str; 2]| {
-            Fitted::fit_together(&jobs(pair, &labels), context(&interrupt, &mut ())).unwrap_err()
+        let refused = |second: ExperimentConfig, labels| {
+            let pair = [small(), second];
+            Fitted::fit_together(&jobs(&pair, labels), context(&interrupt, &mut ())).unwrap_err()
         };
-        let ExperimentError::Group { first, other } = refused(&pair, ["a", "b"]) else {
+        let mut larger = small();
+        larger.train.batch_size = 8;
+        let ExperimentError::Group { first, other: second } = refused(larger, ["a", "b"]) else {
             panic!("two groups")
         };
-        assert_eq!((first.as_str(), other.as_str()), ("a", "b"));
-        let twice = [small(|_| ()), small(|_| ())];
-        let ExperimentError::Fit(FitError::DuplicateMember { member }) = refused(&twice, ["a", "a"]) else {
+        assert_eq!((first.as_str(), second.as_str()), ("a", "b"));
+        let ExperimentError::Fit(FitError::DuplicateMember { member }) = refused(other(), ["a", "a"]) else {
             panic!("one label")
         };
         assert_eq!(member, "a/SIM-NMC-01/seed0");
@@ -327,18 +325,19 @@ mod tests {
 
     #[test]
     fn a_judged_fit_keeps_the_weights_that_are_best_on_the_scored_rows() {
-        let (config, task) = small(|c| c.train.early_stop = None);
+        let (mut config, task) = (small(), &*TASK);
+        config.train.early_stop = None;
         let (interrupt, mut lowest) = (Interrupt::new(), Lowest::default());
         let context = FitContext { judge: true, ..context(&interrupt, &mut lowest) };
-        let fitted = Fitted::fit(&config, &task, context).unwrap();
-        let parts = score::by_part(&task, &fitted.predict(&config, &task, Backend::Flex).unwrap());
+        let fitted = Fitted::fit(&config, task, context).unwrap();
+        let parts = score::by_part(task, &fitted.predict(&config, task, Backend::Flex).unwrap());
         for (fold, split) in fitted.folds.iter().zip(&task.folds) {
             let label_sd = fold.label_scale.1;
             for (idx, mse) in parts[score::MSE][&fold.name].iter().enumerate() {
                 let lowest = lowest.0[&format!("{}/seed{idx}", fold.name)] * label_sd * label_sd;
                 assert!((mse - lowest).abs() < 1e-4 * lowest, "{}: {mse} is not {lowest}", fold.name);
             }
-            let job = Job { label: "", config: &config, task: &task };
+            let job = Job { label: "", config: &config, task };
             let plans = population::plans(&job, &fitted.folds, true);
             assert!(plans.iter().any(|p| p.train.len() == split.train.len()), "nothing is held out");
         }
@@ -346,10 +345,10 @@ mod tests {
 
     #[test]
     fn parts_are_what_scores_are_made_of() {
-        let (config, task) = small(|_| ());
-        let fitted = Fitted::fit(&config, &task, context(&Interrupt::new(), &mut ())).unwrap();
-        let predicted = fitted.predict(&config, &task, Backend::Flex).unwrap();
-        let (parts, scores) = (score::by_part(&task, &predicted), score::score(&task, &predicted));
+        let (config, task) = (small(), &*TASK);
+        let fitted = Fitted::fit(&config, task, context(&Interrupt::new(), &mut ())).unwrap();
+        let predicted = fitted.predict(&config, task, Backend::Flex).unwrap();
+        let (parts, scores) = (score::by_part(task, &predicted), score::score(task, &predicted));
         let names: Vec<_> = parts.keys().copied().filter(|&name| name != score::MSE).collect();
         assert_eq!(names, scores.keys().map(String::as_str).collect::<Vec<_>>(), "mse is not reported");
         for fold in &task.folds {

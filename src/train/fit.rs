@@ -417,7 +417,7 @@ mod tests {
             let members = members(3, 0.3 * f64::from(dropout));
             let (straight, folder) = (straight(&config, &members), Files::new());
             for &until in &budgets {
-                let part = folder.fit_until(&config, &members, Toy::new(3), Some(until), &mut ());
+                let part = folder.fit(&config, &members, Toy::new(3).until(until));
                 prop_assert!(straight.files[1].starts_with(&part.files[1]), "the history of {} epochs", until);
                 for (found, whole) in part.fits.iter().zip(&straight.fits) {
                     prop_assert_eq!(found.n_epochs, whole.n_epochs.min(until));
@@ -435,10 +435,10 @@ mod tests {
             let (straight, folder) = (straight(&config, &members), Files::new());
             let mut first = Wants { epochs: wanted.to_vec(), ..Wants::default() };
             let killed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-                folder.fit_until(&config, &members, Toy::killed_at(3, kill), None, &mut first)
+                folder.fit_watched(&config, &members, Toy::killed_at(3, kill), &mut first)
             }));
             let mut again = Wants::default();
-            let resumed = folder.fit_until(&config, &members, Toy::new(3), None, &mut again);
+            let resumed = folder.fit_watched(&config, &members, Toy::new(3), &mut again);
             if killed.is_err() {
                 let saved = (1..=first.asked).rev().find(|&epoch| wanted[epoch - 1]);
                 prop_assert_eq!(again.begun, saved.unwrap_or(0) as u32 + 1);
@@ -485,11 +485,11 @@ mod tests {
     fn a_spent_budget_is_returned_at_once() {
         let (config, members) = (TrainConfig { early_stop: None, ..busy(4) }, members(2, 0.0));
         let folder = Files::new();
-        let four = folder.fit_until(&config, &members, Toy::new(2), Some(4), &mut ());
+        let four = folder.fit(&config, &members, Toy::new(2).until(4));
         assert!(four.fits.iter().all(|m| m.stop == StopReason::Budget && m.n_epochs == 4));
         assert!(!StopReason::Budget.is_pause());
         for until in [4, 2] {
-            let again = folder.fit_until(&config, &members, Toy::new(2), Some(until), &mut ());
+            let again = folder.fit(&config, &members, Toy::new(2).until(until));
             assert_eq!((again.n_steps, &again.fits, &again.files), (0, &four.fits, &four.files));
         }
     }
@@ -497,12 +497,14 @@ mod tests {
     #[test]
     fn lbfgs_goes_on_from_a_budget() {
         let mut members = members(2, 0.0);
-        members.iter_mut().for_each(|m| m.validation = None);
+        for member in &mut members {
+            member.validation = None;
+        }
         let engine = || Toy::of(&vec![MemberState { statistics: Vec::new(), ..Toy::new(1).state(0) }; 2]);
         let straight = Files::new().fit(&lbfgs(12), &members, engine());
         let folder = Files::new();
         for until in [1, 5, 11] {
-            let part = folder.fit_until(&lbfgs(12), &members, engine(), Some(until), &mut ());
+            let part = folder.fit(&lbfgs(12), &members, engine().until(until));
             assert!(part.fits.iter().all(|m| m.stop == StopReason::Budget && m.n_epochs == until));
         }
         let whole = folder.fit(&lbfgs(12), &members, engine());
@@ -514,7 +516,7 @@ mod tests {
         let mut members = members(1, 0.0);
         (members[0].hyper.learning_rate, members[0].validation) = (1e300, None);
         let config = TrainConfig { epochs: 3, batch_size: 1000, ..TrainConfig::default() };
-        let done = Files::new().fit_until(&config, &members, Toy::new(1), Some(1), &mut ());
+        let done = Files::new().fit(&config, &members, Toy::new(1).until(1));
         assert_eq!(done.fits[0].stop, StopReason::Diverged { epoch: 1 });
     }
 
@@ -750,7 +752,7 @@ mod tests {
         let folder = Files::new();
         folder.fit(&config, &members, Toy::new(2));
         let refused = |config: &TrainConfig, members: &[MemberPlan]| {
-            folder.try_fit(config, members, &mut Toy::new(2)).unwrap_err().to_string()
+            folder.try_fit(config, members, &mut Toy::new(2), &mut ()).unwrap_err().to_string()
         };
         let other = TrainConfig { loss: Loss::Mae, ..config.clone() };
         assert!(refused(&other, &members).contains("settings differ"));
@@ -763,7 +765,7 @@ mod tests {
         let mut other = members;
         other.swap(0, 1);
         assert!(refused(&config, &other).contains("names of the members differ"));
-        let error = folder.try_fit(&config, &other, &mut Toy::new(2)).unwrap_err();
+        let error = folder.try_fit(&config, &other, &mut Toy::new(2), &mut ()).unwrap_err();
         assert!(!error.is_checkpoint_unusable(), "it may be worth its epochs");
     }
 
@@ -775,7 +777,7 @@ mod tests {
         let [checkpoint, _] = folder.paths();
         for damaged in [&whole.files[0][..whole.files[0].len() - 1], b"", b"{}"] {
             crate::file::write_atomic(&checkpoint, damaged).unwrap();
-            let error = folder.try_fit(&config, &members, &mut Toy::new(2)).unwrap_err();
+            let error = folder.try_fit(&config, &members, &mut Toy::new(2), &mut ()).unwrap_err();
             assert!(error.is_checkpoint_unusable(), "{error}");
         }
     }

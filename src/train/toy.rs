@@ -31,6 +31,7 @@ pub(crate) struct Toy {
     kill_at: Option<u64>,
     interrupt_after: Option<u64>,
     interrupt: Arc<Interrupt>,
+    until: Option<u32>,
     log: Vec<Asked>,
 }
 
@@ -47,7 +48,8 @@ impl Toy {
 
     pub(crate) fn of(states: &[MemberState]) -> Self {
         let (states, interrupt) = (states.to_vec(), Arc::default());
-        Self { states, n_steps: 0, kill_at: None, interrupt_after: None, interrupt, log: Vec::new() }
+        let (kill_at, interrupt_after, until) = (None, None, None);
+        Self { states, n_steps: 0, kill_at, interrupt_after, interrupt, until, log: Vec::new() }
     }
 
     /// Unwinds instead of taking step `n` (from 0) of the population.
@@ -58,6 +60,11 @@ impl Toy {
     /// Asks for a pause during step `n` (from 1) of the population.
     pub(crate) fn interrupted_after(n_members: usize, n: u64) -> Self {
         Self { interrupt_after: Some(n), ..Self::new(n_members) }
+    }
+
+    /// Gives the fit a budget of epochs.
+    pub(crate) fn until(self, epoch: u32) -> Self {
+        Self { until: Some(epoch), ..self }
     }
 
     fn line(state: &MemberState, x: &[f32]) -> f32 {
@@ -202,19 +209,18 @@ impl Files {
     }
 
     pub(crate) fn fit(&self, config: &TrainConfig, members: &[MemberPlan], engine: Toy) -> Done {
-        self.fit_until(config, members, engine, None, &mut ())
+        self.fit_watched(config, members, engine, &mut ())
     }
 
-    /// Fits with a budget and a second observer.
-    pub(crate) fn fit_until(
+    /// Fits with an observer beside the history.
+    pub(crate) fn fit_watched(
         &self,
         config: &TrainConfig,
         members: &[MemberPlan],
         mut engine: Toy,
-        until: Option<u32>,
         observe: &mut dyn Observe,
     ) -> Done {
-        let fits = self.try_fit_until(config, members, &mut engine, until, observe).unwrap();
+        let fits = self.try_fit(config, members, &mut engine, observe).unwrap();
         let files = self.paths().map(|path| file::read(&path).unwrap());
         Done { fits, files, n_steps: engine.n_steps, log: engine.log }
     }
@@ -224,20 +230,10 @@ impl Files {
         config: &TrainConfig,
         members: &[MemberPlan],
         engine: &mut Toy,
-    ) -> Result<Vec<MemberFit>, FitError> {
-        self.try_fit_until(config, members, engine, None, &mut ())
-    }
-
-    fn try_fit_until(
-        &self,
-        config: &TrainConfig,
-        members: &[MemberPlan],
-        engine: &mut Toy,
-        until: Option<u32>,
         observe: &mut dyn Observe,
     ) -> Result<Vec<MemberFit>, FitError> {
         let [checkpoint, history] = self.paths();
-        let interrupt = Arc::clone(&engine.interrupt);
+        let (interrupt, until) = (Arc::clone(&engine.interrupt), engine.until);
         let checkpoint = Some(checkpoint.as_path());
         let plan = FitPlan { config, members, network: "toy", checkpoint, interrupt: &interrupt, until };
         fit(engine, &plan, &mut (History::new(history), observe))

@@ -12,6 +12,7 @@ pub mod importance;
 pub mod objective;
 pub mod oracle;
 pub mod space;
+pub mod study;
 pub mod surrogate;
 pub mod trial;
 pub mod value;

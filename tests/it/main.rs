@@ -21,3 +21,5 @@ mod program; // The program as a person runs it.
 mod reproduce; // The same bytes, killed or not, alone or in a population.
 #[cfg(test)]
 mod tidy; // House rules: heads, lengths, names, import direction, confined crates, citations.
+#[cfg(test)]
+mod tune; // Searches through the program: finished, killed, shared, forked, damaged, exported, refused.

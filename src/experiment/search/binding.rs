@@ -105,8 +105,14 @@ fn misfit(base: &ExperimentConfig, param: &Param) -> Option<String> {
         else {
             return None;
         };
-        problems.into_iter().find(|p| key.starts_with(&p.key) || p.key.starts_with(&key)).map(|p| p.text)
+let own = |p: &Problem| key.starts_with(&p.key) || p.key.starts_with(&key) || is_width(&key, &p.key);
+        problems.into_iter().find(own).map(|p| p.text)
     })
+}
+
+/// Returns whether a problem of the hidden layers is one of the key that makes them.
+fn is_width(key: &str, problem: &str) -> bool {
+    problem.starts_with("model.hidden") && ["model.units", "model.layers"].contains(&key)
 }
 
 #[cfg(test)]

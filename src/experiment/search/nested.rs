@@ -1,0 +1,65 @@
+//! Nested evaluation: what each part chose, trained on the outer training rows and judged by test rows that no search saw.
+
+use std::path::Path;
+
+use super::binding;
+use super::plan::Plan;
+use crate::experiment::config::ExperimentConfig;
+use crate::experiment::error::ExperimentError;
+use crate::experiment::fitted::{FitContext, Fitted};
+use crate::experiment::run::{self, Outcome};
+use crate::experiment::task::{Cells, Task};
+use crate::train::{Interrupt, Observe};
+use crate::tuner::Values;
+
+/// Returns the experiment that a trial of a part stands for, with the experiment's own repeats.
+///
+/// # Errors
+/// [`ExperimentError::Config`] where the values do not go together.
+pub fn chosen(plan: &Plan, values: &Values) -> Result<ExperimentConfig, ExperimentError> {
+    let bound = binding::bind(&plan.settings.base, &plan.settings.space, values)?;
+    Ok(ExperimentConfig { repeats: plan.config.repeats, ..bound })
+}
+
+/// Trains each part's choice on its outer folds and scores all of them as one result.
+///
+/// # Errors
+/// Every [`ExperimentError`]; [`ExperimentError::Stopped`] after Ctrl-C.
+pub fn evaluate(
+    plan: &Plan,
+    chosen_values: &[Values],
+    root: &Path,
+    interrupt: &Interrupt,
+    observe: &mut dyn Observe,
+) -> Result<Outcome, ExperimentError> {
+    let begin = std::time::Instant::now();
+    let cells = Cells::load(&plan.config, root)?;
+    let mut predicted = vec![Vec::new(); plan.task.folds.len()];
+    let mut all = Fitted { folds: Vec::new() };
+    for (part, values) in plan.parts.iter().zip(chosen_values) {
+        let config = chosen(plan, values)?;
+        let mut task = Task::of(&config, &cells)?;
+        task.folds = part.outer.iter().map(|&fold| plan.task.folds[fold].clone()).collect();
+        let context = FitContext {
+            backend: plan.backend,
+            checkpoint: None,
+            interrupt,
+            until: None,
+            judge: false,
+            observe,
+        };
+        let fitted = Fitted::fit(&config, &task, context)?;
+        if fitted.folds.iter().flat_map(|f| &f.stops).any(|s| s.is_pause()) {
+            return Err(ExperimentError::Stopped);
+        }
+        let own = fitted.predict(&config, &task, plan.backend)?;
+        for (&fold, soh) in part.outer.iter().zip(own) {
+            predicted[fold] = soh;
+        }
+        all.folds.extend(fitted.folds);
+    }
+    let reported = ExperimentConfig { tuned_on_test: !plan.settings.tuner.nested, ..plan.config.clone() };
+    let mut outcome = run::outcome(&plan.name, &reported, &plan.task, &all, &predicted);
+    outcome.seconds = begin.elapsed().as_secs_f64();
+    Ok(outcome)
+}
