@@ -86,7 +86,7 @@ pub fn importance(view: &View<'_>, objective: &Objective) -> Result<Importances,
     let same = observed.iter().all(|o| o.value.total_cmp(&observed[0].value).is_eq());
     let surrogate = Surrogate::fit(&dimensions, &observed).filter(|_| !same);
     let Some(surrogate) = surrogate else { return Err(ImportanceError::Same { metric, completed }) };
-    let mean = |point: &[f64]| surrogate.predict(&view.space.snap(point)).mean;
+    let mean = |point: &[f64]| surrogate.mean(&view.space.snap(point));
     let indices = sobol(&mean, view.space.len(), N_POINTS, &view.seed.child("importance"));
     let r2 = r2(&surrogate, &dimensions, &observed);
     Ok(Importances { parameters: sorted(view.space, &indices), r2, n_trials: completed })
@@ -125,7 +125,7 @@ fn r2(all: &Surrogate, dimensions: &[Dimension], observed: &[Observation]) -> f6
             observed.iter().enumerate().partition(|(i, _)| i % N_FOLDS == fold);
         let seen: Vec<Observation> = seen.into_iter().map(|(_, o)| o.clone()).collect();
         let Some(surrogate) = Surrogate::fit(dimensions, &seen) else { return 0.0 };
-        let expected = |o: &Observation| all.target(surrogate.loss(surrogate.predict(&o.point).mean));
+        let expected = |o: &Observation| all.target(surrogate.loss(surrogate.mean(&o.point)));
         pairs.extend(unseen.into_iter().map(|(_, o)| (all.target(o.value), expected(o))));
     }
     let mean = pairs.iter().map(|(v, _)| v).sum::<f64>() / pairs.len() as f64;

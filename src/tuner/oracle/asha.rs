@@ -20,7 +20,7 @@ impl Oracle for Asha {
         let rungs = rungs(view);
         let promotion = rungs.windows(2).rev().find_map(|pair| {
             let rung = Rung::of(view, pair[0]);
-            let best = rung.best(rung.ended / factor(view));
+            let best = rung.ranked.iter().take(rung.ended / factor(view));
             let next = best.into_iter().find(|t| !rung.is_promoted(t))?;
             Some(halving::promote(next, pair[1], 0))
         });
@@ -42,9 +42,8 @@ impl Oracle for Asha {
             let rung = Rung::of(view, pair[0]);
             // However many are still to come, who is behind the best of all of them stays there.
             let most = (rung.trials.len() + more) / factor(view);
-            let running = rung.trials.iter().filter(|t| t.status == Status::Running).copied();
-            let hopeful = rung.best(most).into_iter().chain(running.filter(|_| most > 0));
-            needed.extend(hopeful.filter(|t| !rung.is_promoted(t)).map(|t| t.number));
+            let hopeful = halving::hopeful(&rung.trials, most, view);
+            needed.extend(hopeful.iter().filter(|t| !rung.is_promoted(t)).map(|t| t.number));
         }
         needed.sort_unstable();
         needed.dedup();
@@ -88,10 +87,6 @@ impl<'a> Rung<'a> {
         let promoted: BTreeSet<usize> =
             view.trials.iter().filter_map(|t| t.budget.as_ref()?.source).collect();
         Self { trials, ranked, ended, promoted }
-    }
-
-    fn best(&self, n: usize) -> Vec<&'a Trial> {
-        self.ranked.iter().take(n).copied().collect()
     }
 
     fn is_promoted(&self, trial: &Trial) -> bool {

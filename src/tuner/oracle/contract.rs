@@ -138,7 +138,7 @@ pub(in crate::tuner) fn mixed() -> Space {
 }
 
 /// Seven points: a, and b with 1 to 3 and each with and without.
-fn small() -> Space {
+pub(in crate::tuner) fn small() -> Space {
     let b = [Value::Text("b".into())];
     Space {
         params: vec![

@@ -28,6 +28,17 @@ pub(super) fn ranked<'a>(trials: &[&'a Trial], view: &View<'_>) -> Vec<&'a Trial
     objective::ranked(trials.iter().copied(), view.objectives)
 }
 
+/// Returns the trials that may yet be among the best `places`, whatever becomes of those that run.
+pub(super) fn hopeful<'a>(trials: &[&'a Trial], places: usize, view: &View<'_>) -> Vec<&'a Trial> {
+    if places == 0 {
+        return Vec::new();
+    }
+    // With several objectives a newcomer may push one that was ahead behind others.
+    let n = if view.objectives.len() > 1 { trials.len() } else { places };
+    let running = trials.iter().copied().filter(|t| t.status == Status::Running);
+    ranked(trials, view).into_iter().take(n).chain(running).collect()
+}
+
 /// Returns the trials that running ones go on from: who takes one over begins there again.
 pub(super) fn lent(view: &View<'_>) -> impl Iterator<Item = usize> {
     let running = view.trials.iter().filter(|t| t.status == Status::Running);

@@ -43,6 +43,12 @@ impl Oracle for Hyperband {
         if waits { Proposal::Wait } else { Proposal::Exhausted }
     }
 
+    fn planned(&self, view: &View<'_>) -> Option<usize> {
+        let plan = Plan::of(view);
+        let bracket = |b: u32| (0..=b as usize).map(|round| plan.size(b, round)).sum::<usize>();
+        Some(plan.iterations as usize * (0..plan.n_brackets()).map(bracket).sum::<usize>())
+    }
+
     fn needed(&self, view: &View<'_>) -> Vec<usize> {
         let plan = Plan::of(view);
         let mut needed: Vec<usize> = halving::lent(view).collect();
@@ -50,9 +56,7 @@ impl Oracle for Hyperband {
             for round in 1..bracket.rounds.len() {
                 let places = plan.size(bracket.number, round).saturating_sub(bracket.rounds[round].len());
                 let rest = bracket.rest(round - 1);
-                let running = rest.iter().filter(|t| t.status == Status::Running && places > 0);
-                let best = halving::ranked(&rest, view).into_iter().take(places);
-                needed.extend(best.chain(running.copied()).map(|t| t.number));
+                needed.extend(halving::hopeful(&rest, places, view).iter().map(|t| t.number));
             }
         }
         needed.sort_unstable();
@@ -173,6 +177,7 @@ mod tests {
     use super::super::contract::{Study, line};
     use super::*;
     use crate::tuner::config::OracleKind;
+    use crate::tuner::objective::Objective;
 
     /// Bracket, round, first and last epoch, source.
     type Row = (u32, u32, u32, u32, isize);
@@ -249,6 +254,7 @@ mod tests {
         expected.extend([(0, 0, 0, 9, -1); 3]);
         let study = run(study(9), 1, |n| Some(scrambled(n)));
         assert_eq!(rows(&study), expected);
+        assert_eq!(super::super::create(OracleKind::Hyperband).planned(&study.view()), Some(23));
         let same_values = |t: &Trial| {
             t.budget.as_ref().unwrap().source.is_none_or(|source| study.trials[source].values == t.values)
         };
@@ -313,6 +319,14 @@ mod tests {
         assert_eq!(oracle.needed(&study.view()), [0, 1, 2, 9]);
         study.end(9, Some(0.0));
         assert_eq!(oracle.needed(&study.view()), [1, 2, 9]);
+        // A newcomer that beats one of two objectives may push trial 1 behind trial 3.
+        let mut both = self::study(9);
+        both.objectives.push(Objective::minimise("size"));
+        for number in 0..4 {
+            both.begin().unwrap();
+            both.end_with(number, Some(vec![("loss", number as f64), ("size", 1.0)]));
+        }
+        assert_eq!(oracle.needed(&both.view()), [0, 1, 2, 3]);
         let finished = run(self::study(9), 1, |n| Some(scrambled(n)));
         assert_eq!(oracle.needed(&finished.view()), [0; 0]);
     }

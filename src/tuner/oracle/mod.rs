@@ -63,6 +63,11 @@ pub trait Oracle {
     /// Returns what to try next.
     fn propose(&mut self, view: &View<'_>) -> Proposal;
 
+    /// Returns the number of trials after which it ends by itself, where that is known beforehand.
+    fn planned(&self, _view: &View<'_>) -> Option<usize> {
+        None
+    }
+
     /// Returns the numbers of the trials whose checkpoints a later proposal may go on from.
     fn needed(&self, _view: &View<'_>) -> Vec<usize> {
         Vec::new()

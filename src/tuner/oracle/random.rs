@@ -35,3 +35,31 @@ pub(super) fn draw(view: &View<'_>, taken: &Taken<'_>) -> Option<Values> {
     let lattice = Lattice::every(view.space)?;
     lattice.free(&lattice.node(&values)?, taken)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::contract::{Study, mixed};
+    use crate::tuner::config::OracleKind;
+    use crate::tuner::value::Value;
+
+    #[test]
+    fn all_is_equally_likely() {
+        let mut study = Study::new(OracleKind::Random, mixed());
+        study.run(400, |_| None);
+        let count = |wanted: &dyn Fn(&Value) -> bool, name: &str| {
+            let hits = study.trials.iter().filter(|t| t.values.get(name).is_some_and(wanted)).count();
+            hits as f64 / 400.0
+        };
+        let below = |limit: f64| move |v: &Value| v.as_f64().is_some_and(|v| v < limit);
+        // The middle of 1e-4 to 1e-1 on a logarithmic scale, one of three, one of two, and what one of three switches on.
+        let sqrt = 10_f64.powf(-2.5);
+        let shares = [
+            (count(&below(sqrt), "rate"), 0.5),
+            (count(&|v| *v == Value::Text("conv".into()), "arch"), 1.0 / 3.0),
+            (count(&|v| *v == Value::Bool(true), "norm"), 0.5),
+            (count(&|_| true, "gate"), 1.0 / 3.0),
+        ];
+        // Three standard deviations of a share of 400.
+        assert!(shares.iter().all(|(found, expected)| (found - expected).abs() < 0.075), "{shares:?}");
+    }
+}

@@ -1,4 +1,4 @@
-//! Every oracle finds its way on functions whose minimum is known, and the one that learns finds it sooner.
+//! Every oracle finds its way on functions whose minimum is known; the one that learns finds it soonest.
 
 use std::f64::consts::PI;
 
@@ -97,9 +97,9 @@ fn found(kind: OracleKind, space: &Space, n: usize, functions: [fn(&Trial) -> f6
 }
 
 #[test]
-fn every_oracle_comes_near_the_minimum() {
+fn oracles_that_do_not_learn_come_near_the_minimum() {
     // The middle of five seeds; a random point is 54 from the minimum of Branin, 3.06 of Hartmann and 1.8 of the bowl on average.
-    for kind in [OracleKind::Random, OracleKind::Bayesian, OracleKind::Hyperband, OracleKind::Asha] {
+    for kind in [OracleKind::Random, OracleKind::Hyperband, OracleKind::Asha] {
         let branin = found(kind, &branin_space(), 60, [branin, branin])[2];
         let hartmann = found(kind, &hartmann_space(), 60, [hartmann, hartmann])[2];
         let bowl = found(kind, &bowl_space(), 60, [noisy_bowl, bowl])[2];
@@ -111,15 +111,16 @@ fn every_oracle_comes_near_the_minimum() {
 
 #[test]
 fn the_one_that_learns_is_far_ahead_of_chance() {
+    // The middle of five seeds, and that as a part of what chance finds with as many trials.
     type Case = (Space, usize, [fn(&Trial) -> f64; 2], f64);
     let cases: [Case; 3] = [
         (branin_space(), 30, [branin, branin], 0.05),
-        (hartmann_space(), 50, [hartmann, hartmann], 0.3),
-        (bowl_space(), 40, [noisy_bowl, bowl], 0.3),
+        (hartmann_space(), 50, [hartmann, hartmann], 0.2),
+        (bowl_space(), 40, [noisy_bowl, bowl], 0.1),
     ];
-    for (space, n, functions, ratio) in cases {
+    for (space, n, functions, most) in cases {
         let learned = found(OracleKind::Bayesian, &space, n, functions);
         let chance = found(OracleKind::Random, &space, n, functions);
-        assert!(learned[2] < ratio * chance[2], "{learned:?} against {chance:?}");
+        assert!(learned[2] < most && learned[2] < 0.2 * chance[2], "{learned:?} against {chance:?}");
     }
 }

@@ -95,6 +95,13 @@ impl Surrogate {
         self.target.value(target)
     }
 
+    /// Returns the mean of the prediction at a point, much sooner than the whole prediction.
+    pub fn mean(&self, point: &[f64]) -> f64 {
+        let row = self.layout.row(point);
+        let term = |(r, a): (&Vec<f64>, &f64)| self.hyper.kernel.covariance(&row, r) * a;
+        self.hyper.mean + self.rows.iter().zip(self.alpha.iter()).map(term).sum::<f64>()
+    }
+
     /// Returns the target of a loss; that of the worst finite one when it is not finite.
     pub fn target(&self, loss: f64) -> f64 {
         self.target.of(loss)
