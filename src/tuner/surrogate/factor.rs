@@ -39,7 +39,7 @@ impl Factor {
 
     /// Returns `K^-1`.
     pub(super) fn inverse(&self) -> DMatrix<f64> {
-        self.inverse.tr_mul(&self.inverse)
+        self.inverse.transpose() * &self.inverse
     }
 
     /// Returns `L^-1 k` and `K^-1 k`.
