@@ -154,7 +154,7 @@ fn overhead(n: u64) -> f64 {
     let dimensions = [Dimension::Continuous; 10];
     let trial = |t: u64| {
         // Half of the trials are spread over the cube, half close in on (0.4, ..., 0.4).
-        let width = if t % 2 == 0 { 1.0 } else { 0.2 };
+        let width = if t.is_multiple_of(2) { 1.0 } else { 0.2 };
         let point: Vec<f64> = (0..10).map(|k| 0.4 + width * (uniform(0, t, k) - 0.4)).collect();
         let value = point.iter().map(|x| (x - 0.4).powi(2) + 0.1 * (9.0 * x).sin()).sum();
         Observation { point, value }
@@ -178,7 +178,9 @@ fn main() {
             let function = known.expect("the function is branin, hartmann6 or noisy_quadratic");
             for seed in 0..seeds {
                 let regret = search(function, budget as usize, seed);
-                println!("{{\"function\": \"{name}\", \"sampler\": \"ours\", \"seed\": {seed}, \"regret\": {regret:?}}}");
+                println!(
+                    "{{\"function\": \"{name}\", \"sampler\": \"ours\", \"seed\": {seed}, \"regret\": {regret:?}}}"
+                );
             }
         }
         _ => println!("oracles FUNCTION BUDGET SEEDS, or oracles overhead N"),
