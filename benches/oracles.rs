@@ -213,7 +213,7 @@ fn overhead(n: u64) -> f64 {
     let mut study = Study::new(OracleKind::Bayesian, of(&domains), 0);
     for t in 0..n - 1 {
         // Half of the trials are spread over the cube, half close in on (0.4, ..., 0.4).
-        let width = if t % 2 == 0 { 1.0 } else { 0.2 };
+        let width = if t.is_multiple_of(2) { 1.0 } else { 0.2 };
         let point: Vec<f64> = (0..10).map(|k| 0.4 + width * (uniform(0, t, k) - 0.4)).collect();
         let value = point.iter().map(|x| (x - 0.4).powi(2) + 0.1 * (9.0 * x).sin()).sum();
         study.add(study.space.values(&point), Origin::Proposed, value);
@@ -224,10 +224,13 @@ fn overhead(n: u64) -> f64 {
     start.elapsed().as_secs_f64()
 }
 
-fn kind(name: &str) -> OracleKind {
-    let kinds = [("random", OracleKind::Random), ("bayesian", OracleKind::Bayesian)];
-    let known = kinds.into_iter().find(|(known, _)| *known == name);
-    known.expect("the oracle is random or bayesian").1
+/// Returns an oracle and what oracles.py calls it.
+fn sampler(name: &str) -> (OracleKind, &'static str) {
+    match name {
+        "bayesian" => (OracleKind::Bayesian, "ours"),
+        "random" => (OracleKind::Random, "ours_random"),
+        _ => unreachable!("the oracle is random or bayesian"),
+    }
 }
 
 fn main() {
@@ -242,10 +245,11 @@ fn main() {
         [name, oracle, budget, seeds] => {
             let known = FUNCTIONS.iter().find(|f| f.name == name);
             let function = known.expect("the function is branin, hartmann6 or noisy_quadratic");
+            let (kind, sampler) = sampler(oracle);
             for seed in 0..count(seeds) {
-                let regret = search(function, kind(oracle), count(budget) as usize, seed);
+                let regret = search(function, kind, count(budget) as usize, seed);
                 println!(
-                    "{{\"function\": \"{name}\", \"sampler\": \"ours_{oracle}\", \"seed\": {seed}, \"regret\": {regret:?}}}"
+                    "{{\"function\": \"{name}\", \"sampler\": \"{sampler}\", \"seed\": {seed}, \"regret\": {regret:?}}}"
                 );
             }
         }
