@@ -2,6 +2,7 @@
 
     python benches/oracles.py FUNCTION SAMPLER BUDGET SEEDS      FUNCTION branin | hartmann6 | noisy_quadratic
                                                                  SAMPLER  random | tpe | gp (gp needs PyTorch)
+    python benches/oracles.py --table LINES | --verdict LINES    from a file of such lines: medians; who lost where
 
 Seeds are 0 .. SEEDS - 1. The first 10 trials and the noise of a trial come from (seed, trial) by the same hash as in
 oracles.rs, so that both sides start from the same observations. A line is
@@ -11,10 +12,9 @@ value is lowest so far, minus the minimum of the function.
 
 import json
 import math
+import statistics
 import sys
 import warnings
-
-import optuna
 
 STARTUP = 10
 MASK = (1 << 64) - 1
@@ -112,6 +112,8 @@ FUNCTIONS = {
 
 
 def sampler(name, seed):
+    import optuna
+
     if name == "random":
         return optuna.samplers.RandomSampler(seed=seed)
     if name == "tpe":
@@ -122,6 +124,9 @@ def sampler(name, seed):
 
 
 def search(name, sampler_name, budget, seed):
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
     function, space, minimum, noise = FUNCTIONS[name]
     exact = []
 
@@ -142,8 +147,36 @@ def search(name, sampler_name, budget, seed):
     return regret
 
 
+def medians(path):
+    """{function: {sampler: (median regret at half the budget, at the budget)}} in the order of the file."""
+    runs = {}
+    with open(path) as lines:
+        for run in map(json.loads, filter(str.strip, lines)):
+            runs.setdefault(run["function"], {}).setdefault(run["sampler"], []).append(run["regret"])
+    at = lambda regrets, n: statistics.median(regret[n - 1] for regret in regrets)
+    pair = lambda regrets: (at(regrets, len(regrets[0]) // 2), at(regrets, len(regrets[0])))
+    return {f: {s: (len(r[0]), len(r), *pair(r)) for s, r in samplers.items()} for f, samplers in runs.items()}
+
+
+def table(path):
+    print(f"{'median regret':18}{'sampler':13}{'seeds':>6}{'trials':>8}{'at half':>12}{'at the end':>12}")
+    for function, samplers in medians(path).items():
+        for name, (budget, seeds, half, end) in samplers.items():
+            print(f"{function:18}{name:13}{seeds:6}{budget:8}{half:12.3g}{end:12.3g}")
+
+
+def verdict(path):
+    lost = [
+        f"{function} against {name}"
+        for function, samplers in medians(path).items()
+        for name, figures in samplers.items()
+        if samplers["ours"][3] > figures[3]
+    ]
+    print("oracles lost: " + ", ".join(lost) if lost else "oracles ok")
+    return 1 if lost else 0
+
+
 def main(name, sampler_name, budget, seeds):
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
     warnings.simplefilter("ignore")
     for seed in range(int(seeds)):
         regret = search(name, sampler_name, int(budget), seed)
@@ -151,4 +184,9 @@ def main(name, sampler_name, budget, seeds):
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    if sys.argv[1:2] == ["--table"]:
+        table(sys.argv[2])
+    elif sys.argv[1:2] == ["--verdict"]:
+        sys.exit(verdict(sys.argv[2]))
+    else:
+        main(*sys.argv[1:])

@@ -1,8 +1,8 @@
-//! The Bayesian oracle on functions with known minima, for `benches/oracles.sh`: best so far after every trial.
+//! The oracles on functions with known minima, for `benches/oracles.sh`: best so far after every trial.
 //!
 //! ```text
-//! cargo bench --bench oracles -- FUNCTION BUDGET SEEDS      one JSON line a seed, as benches/oracles.py prints
-//! cargo bench --bench oracles -- overhead N                 seconds of the N-th suggestion in 10 dimensions
+//! cargo bench --bench oracles -- FUNCTION ORACLE BUDGET SEEDS   one JSON line a seed, as benches/oracles.py prints
+//! cargo bench --bench oracles -- overhead N                     seconds of the N-th Bayesian proposal in 10 dimensions
 //! ```
 //! The first 10 trials and the noise come from (seed, trial) by the hash of `oracles.py`: both sides start alike.
 
@@ -12,17 +12,22 @@ use std::f64::consts::PI;
 use std::time::Instant;
 
 use fadecast::seed::Seed;
-use fadecast::tuner::surrogate::{Acquisition, Dimension, Observation, Suggest, suggest};
+use fadecast::tuner::config::OracleKind;
+use fadecast::tuner::oracle::{self, Proposal, View};
+use fadecast::tuner::{
+    Domain, Evaluation, Measurement, Objective, Origin, Param, Scale, Space, Status, Trial, TunerConfig,
+    Value, Values,
+};
 
-/// Random trials before the surrogate is asked.
-const STARTUP: u64 = 10;
+/// Trials that both sides are given.
+const STARTUP: usize = 10;
 
 /// A function to be minimised over a space, as oracles.py has it.
 struct Function {
     name: &'static str,
-    space: fn() -> Vec<Dimension>,
-    /// The noise-free value at a point of the unit cube.
-    value: fn(&[f64]) -> f64,
+    space: fn() -> Space,
+    /// The value without noise.
+    value: fn(&Values) -> f64,
     minimum: f64,
     /// Standard deviation of the noise of an observation.
     noise: f64,
@@ -31,37 +36,58 @@ struct Function {
 const FUNCTIONS: [Function; 3] = [
     Function {
         name: "branin",
-        space: || vec![Dimension::Continuous; 2],
+        space: || of(&[("x", real(-5.0, 10.0)), ("y", real(0.0, 15.0))]),
         value: branin,
         minimum: 0.397_887_357_729_738_16,
         noise: 0.0,
     },
     Function {
         name: "hartmann6",
-        space: || vec![Dimension::Continuous; 6],
+        space: || of(&["x0", "x1", "x2", "x3", "x4", "x5"].map(|name| (name, real(0.0, 1.0)))),
         value: hartmann6,
         minimum: -3.322_368_011_415_514,
         noise: 0.0,
     },
-    Function {
-        name: "noisy_quadratic",
-        space: || {
-            use Dimension::{Categorical, Continuous, Ordinal};
-            vec![Continuous, Continuous, Ordinal(20), Categorical(4), Continuous]
-        },
-        value: noisy_quadratic,
-        minimum: 0.0,
-        noise: 0.084_094,
-    },
+    Function { name: "noisy_quadratic", space: mixed, value: quadratic, minimum: 0.0, noise: 0.084_094 },
 ];
 
-fn branin(u: &[f64]) -> f64 {
-    let (x, y) = (15.0 * u[0] - 5.0, 15.0 * u[1]);
+fn of(domains: &[(&str, Domain)]) -> Space {
+    let param = |(name, domain): &(&str, Domain)| Param {
+        name: (*name).to_owned(),
+        key: (*name).to_owned(),
+        index: None,
+        domain: domain.clone(),
+        conditions: Vec::new(),
+    };
+    Space { params: domains.iter().map(param).collect() }
+}
+
+fn real(min: f64, max: f64) -> Domain {
+    Domain::Float { min, max, step: None, scale: Scale::Linear }
+}
+
+fn mixed() -> Space {
+    let kinds = ["a", "b", "c", "d"].map(|kind| Value::Text(kind.into())).to_vec();
+    of(&[
+        ("x", real(-5.0, 5.0)),
+        ("y", real(-5.0, 5.0)),
+        ("n", Domain::Int { min: 1, max: 20, step: 1, scale: Scale::Linear }),
+        ("kind", Domain::Choice { values: kinds, ordered: false }),
+        ("rate", Domain::Float { min: 1e-5, max: 1e-1, step: None, scale: Scale::Log }),
+    ])
+}
+
+fn number(values: &Values, name: &str) -> f64 {
+    values[name].as_f64().expect("a number")
+}
+
+fn branin(values: &Values) -> f64 {
+    let (x, y) = (number(values, "x"), number(values, "y"));
     let bow = y - 5.1 / (4.0 * PI * PI) * x * x + 5.0 / PI * x - 6.0;
     bow * bow + 10.0 * (1.0 - 1.0 / (8.0 * PI)) * x.cos() + 10.0
 }
 
-fn hartmann6(u: &[f64]) -> f64 {
+fn hartmann6(values: &Values) -> f64 {
     const ALPHA: [f64; 4] = [1.0, 1.2, 3.0, 3.2];
     const A: [[f64; 6]; 4] = [
         [10.0, 3.0, 17.0, 3.5, 1.7, 8.0],
@@ -75,20 +101,26 @@ fn hartmann6(u: &[f64]) -> f64 {
         [2348.0, 1451.0, 3522.0, 2883.0, 3047.0, 6650.0],
         [4047.0, 8828.0, 8732.0, 5743.0, 1091.0, 381.0],
     ];
+    // The names are in the order of the coordinates.
+    let x: Vec<f64> = values.keys().map(|name| number(values, name)).collect();
     let term = |k: usize| {
-        let squares = (0..6).map(|j| A[k][j] * (u[j] - P[k][j] * 1e-4).powi(2));
+        let squares = (0..6).map(|j| A[k][j] * (x[j] - P[k][j] * 1e-4).powi(2));
         -ALPHA[k] * (-squares.sum::<f64>()).exp()
     };
     (0..4).map(term).sum()
 }
 
-fn noisy_quadratic(u: &[f64]) -> f64 {
-    const OFFSETS: [f64; 4] = [0.6, 0.0, 0.3, 1.0];
-    let (x, y) = ((10.0 * u[0] - 6.3) / 5.0, (10.0 * u[1] - 2.9) / 5.0);
-    let n = 1.0 + (20.0 * u[2]).floor().min(19.0);
-    let offset = OFFSETS[((4.0 * u[3]) as usize).min(3)];
-    let rate = 4.0 * u[4] - 5.0;
-    x * x + y * y + 0.5 * x * y + ((n - 13.0) / 10.0).powi(2) + offset + (rate + 2.6).powi(2) / 2.0
+fn quadratic(values: &Values) -> f64 {
+    let at = |name| number(values, name);
+    let (x, y) = ((at("x") - 1.3) / 5.0, (at("y") + 2.1) / 5.0);
+    let offset = match &values["kind"] {
+        Value::Text(kind) if kind == "a" => 0.6,
+        Value::Text(kind) if kind == "b" => 0.0,
+        Value::Text(kind) if kind == "c" => 0.3,
+        _ => 1.0,
+    };
+    let rate = at("rate").log10() + 2.6;
+    x * x + y * y + 0.5 * x * y + ((at("n") - 13.0) / 10.0).powi(2) + offset + rate * rate / 2.0
 }
 
 /// Returns a number in [0, 1) of (seed, trial, k): the finaliser of `SplitMix64` over a linear key.
@@ -106,81 +138,121 @@ fn normal(seed: u64, trial: u64) -> f64 {
     radius * (2.0 * PI * uniform(seed, trial, 101)).cos()
 }
 
-/// Returns `point` with discrete coordinates at the centre of their level.
-fn snap(dimensions: &[Dimension], point: &[f64]) -> Vec<f64> {
-    let centre = |x: f64, n: usize| (((x * n as f64) as usize).min(n - 1) as f64 + 0.5) / n as f64;
-    dimensions.iter().zip(point).map(|(d, &x)| d.levels().map_or(x, |n| centre(x, n))).collect()
+/// A study in memory.
+struct Study {
+    kind: OracleKind,
+    space: Space,
+    config: TunerConfig,
+    objectives: Vec<Objective>,
+    seed: Seed,
+    trials: Vec<Trial>,
 }
 
-/// Returns the next point of a search.
-fn next(dimensions: &[Dimension], observed: &[Observation], seed: u64) -> Vec<f64> {
-    let trial = observed.len() as u64;
-    let repair = |point: &[f64]| snap(dimensions, point);
-    if trial < STARTUP {
-        return repair(&(0..dimensions.len() as u64).map(|k| uniform(seed, trial, k)).collect::<Vec<_>>());
+impl Study {
+    fn new(kind: OracleKind, space: Space, seed: u64) -> Self {
+        let config = TunerConfig { oracle: kind, initial: Some(STARTUP), ..TunerConfig::default() };
+        let objectives = vec![Objective::minimise("value")];
+        Self { kind, space, config, objectives, seed: Seed::new(seed), trials: Vec::new() }
     }
-    let request = Suggest {
-        dimensions,
-        observed,
-        pending: &[],
-        seed: &Seed::new(seed).child(trial),
-        acquisition: Acquisition::LogEi,
-        repair: &repair,
-        is_taken: &|point| observed.iter().any(|o| o.point == point),
-    };
-    suggest(&request).expect("a space with continuous coordinates is never exhausted")
+
+    fn propose(&self) -> Values {
+        let view = View {
+            space: &self.space,
+            objectives: &self.objectives,
+            config: &self.config,
+            epochs: 1,
+            trials: &self.trials,
+            seed: &self.seed,
+        };
+        match oracle::create(self.kind).propose(&view) {
+            Proposal::Trial { values, .. } => values,
+            _ => unreachable!("a space with ranges is never exhausted"),
+        }
+    }
+
+    fn add(&mut self, values: Values, origin: Origin, value: f64) {
+        let number = self.trials.len();
+        let metrics = [("value".to_owned(), Measurement { mean: value, ..Measurement::default() })].into();
+        let evaluation = Some(Evaluation { epoch: 1, metrics, seconds: 0.0 });
+        let trial = Trial::new(number, number.to_string(), values, None);
+        self.trials.push(Trial { origin, status: Status::Completed, evaluation, ..trial });
+    }
+}
+
+/// Returns the values that both sides are given as trial `trial`.
+fn given(space: &Space, seed: u64, trial: usize) -> Values {
+    let point: Vec<f64> = (0..space.len() as u64).map(|k| uniform(seed, trial as u64, k)).collect();
+    space.values(&point)
 }
 
 /// Returns the regret after each trial: the noise-free value of the trial observed to be best, minus the minimum.
-fn search(function: &Function, budget: usize, seed: u64) -> Vec<f64> {
-    let dimensions = (function.space)();
-    let (mut observed, mut regret) = (Vec::new(), Vec::new());
-    let mut best = (f64::INFINITY, f64::NAN);
-    for trial in 0..budget as u64 {
-        let point = next(&dimensions, &observed, seed);
-        let exact = (function.value)(&point);
-        let value = if function.noise > 0.0 { exact + function.noise * normal(seed, trial) } else { exact };
-        if value < best.0 {
-            best = (value, exact - function.minimum);
+fn search(function: &Function, kind: OracleKind, budget: usize, seed: u64) -> Vec<f64> {
+    let mut study = Study::new(kind, (function.space)(), seed);
+    let (mut regret, mut best) = (Vec::new(), (f64::INFINITY, f64::NAN));
+    for trial in 0..budget {
+        let (values, origin) = if trial < STARTUP {
+            (given(&study.space, seed, trial), Origin::Enqueued)
+        } else {
+            (study.propose(), Origin::Proposed)
+        };
+        let exact = (function.value)(&values);
+        let noise = if function.noise > 0.0 { function.noise * normal(seed, trial as u64) } else { 0.0 };
+        if exact + noise < best.0 {
+            best = (exact + noise, exact - function.minimum);
         }
         regret.push(best.1);
-        observed.push(Observation { point, value });
+        study.add(values, origin, exact + noise);
     }
     regret
 }
 
-/// Returns the seconds that the `n`-th suggestion takes, after `n - 1` trials gathered near the best of a 10-d bowl.
+/// Returns the seconds that the `n`-th proposal takes, after `n - 1` trials gathered near the best of a 10-d bowl.
 fn overhead(n: u64) -> f64 {
-    let dimensions = [Dimension::Continuous; 10];
-    let trial = |t: u64| {
+    let names: Vec<String> = (0..10).map(|k| format!("x{k}")).collect();
+    let domains: Vec<_> = names.iter().map(|name| (name.as_str(), real(0.0, 1.0))).collect();
+    let mut study = Study::new(OracleKind::Bayesian, of(&domains), 0);
+    for t in 0..n - 1 {
         // Half of the trials are spread over the cube, half close in on (0.4, ..., 0.4).
-        let width = if t % 2 == 0 { 1.0 } else { 0.2 };
+        let width = if t.is_multiple_of(2) { 1.0 } else { 0.2 };
         let point: Vec<f64> = (0..10).map(|k| 0.4 + width * (uniform(0, t, k) - 0.4)).collect();
         let value = point.iter().map(|x| (x - 0.4).powi(2) + 0.1 * (9.0 * x).sin()).sum();
-        Observation { point, value }
-    };
-    let observed: Vec<Observation> = (0..n - 1).map(trial).collect();
+        study.add(study.space.values(&point), Origin::Proposed, value);
+    }
     let start = Instant::now();
-    let point = next(&dimensions, &observed, 0);
-    assert_eq!(point.len(), 10);
+    let values = study.propose();
+    assert_eq!(values.len(), 10);
     start.elapsed().as_secs_f64()
+}
+
+/// Returns an oracle and what oracles.py calls it.
+fn sampler(name: &str) -> (OracleKind, &'static str) {
+    match name {
+        "bayesian" => (OracleKind::Bayesian, "ours"),
+        "random" => (OracleKind::Random, "ours_random"),
+        _ => unreachable!("the oracle is random or bayesian"),
+    }
 }
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with("--")).collect();
-    let number = |i: usize| arguments.get(i).and_then(|a| a.parse::<u64>().ok());
-    match (arguments.first().map(String::as_str), number(1), number(2)) {
-        (Some("overhead"), Some(n), _) => {
-            println!("{{\"suggestion\": {n}, \"dimensions\": 10, \"seconds\": {:.4}}}", overhead(n));
+    let texts: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let count = |text: &str| text.parse::<u64>().expect("a number");
+    match texts[..] {
+        ["overhead", n] => {
+            let (n, seconds) = (count(n), overhead(count(n)));
+            println!("{{\"suggestion\": {n}, \"dimensions\": 10, \"seconds\": {seconds:.4}}}");
         }
-        (Some(name), Some(budget), Some(seeds)) => {
+        [name, oracle, budget, seeds] => {
             let known = FUNCTIONS.iter().find(|f| f.name == name);
             let function = known.expect("the function is branin, hartmann6 or noisy_quadratic");
-            for seed in 0..seeds {
-                let regret = search(function, budget as usize, seed);
-                println!("{{\"function\": \"{name}\", \"sampler\": \"ours\", \"seed\": {seed}, \"regret\": {regret:?}}}");
+            let (kind, sampler) = sampler(oracle);
+            for seed in 0..count(seeds) {
+                let regret = search(function, kind, count(budget) as usize, seed);
+                println!(
+                    "{{\"function\": \"{name}\", \"sampler\": \"{sampler}\", \"seed\": {seed}, \"regret\": {regret:?}}}"
+                );
             }
         }
-        _ => println!("oracles FUNCTION BUDGET SEEDS, or oracles overhead N"),
+        _ => println!("oracles FUNCTION ORACLE BUDGET SEEDS, or oracles overhead N"),
     }
 }

@@ -7,11 +7,14 @@
 pub mod config;
 pub mod evaluate;
 pub mod grammar;
+pub mod halton;
+pub mod importance;
 pub mod objective;
 pub mod oracle;
 pub mod space;
 pub mod store;
 pub mod study;
+pub mod surrogate;
 pub mod trial;
 pub mod value;
 

@@ -1,6 +1,21 @@
 //! Oracles: who proposes the next trial, as a pure function of the study.
 
-use super::config::TunerConfig;
+mod asha;
+mod bayesian;
+#[cfg(test)]
+pub(super) mod contract;
+mod grid;
+mod halving;
+mod hyperband;
+mod lattice;
+mod random;
+#[cfg(test)]
+mod search;
+mod taken;
+
+pub(super) use bayesian::dimension;
+
+use super::config::{OracleKind, TunerConfig};
 use super::objective::Objective;
 use super::space::Space;
 use super::trial::{Budget, Trial};
@@ -20,7 +35,7 @@ pub struct View<'a> {
     pub epochs: u32,
     /// All trials by number; those that run have no evaluation.
     pub trials: &'a [Trial],
-    /// Root of the oracle's streams; a proposal draws from `seed.child(trials.len())` only.
+    /// Root of the oracle's streams; a proposal draws from `seed.child(trials.len())`, all of them share `seed.child("spread")`.
     pub seed: &'a Seed,
 }
 
@@ -48,8 +63,24 @@ pub trait Oracle {
     /// Returns what to try next.
     fn propose(&mut self, view: &View<'_>) -> Proposal;
 
+    /// Returns the number of trials after which it ends by itself, where that is known beforehand.
+    fn planned(&self, _view: &View<'_>) -> Option<usize> {
+        None
+    }
+
     /// Returns the numbers of the trials whose checkpoints a later proposal may go on from.
     fn needed(&self, _view: &View<'_>) -> Vec<usize> {
         Vec::new()
+    }
+}
+
+/// Returns the oracle of a kind.
+pub fn create(kind: OracleKind) -> Box<dyn Oracle> {
+    match kind {
+        OracleKind::Random => Box::new(random::Random),
+        OracleKind::Grid => Box::new(grid::Grid),
+        OracleKind::Bayesian => Box::new(bayesian::Bayesian),
+        OracleKind::Hyperband => Box::new(hyperband::Hyperband),
+        OracleKind::Asha => Box::new(asha::Asha),
     }
 }

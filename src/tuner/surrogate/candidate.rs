@@ -36,7 +36,13 @@ pub(super) fn around(
             let (chosen, fresh, step) = (rng.random::<f64>() < share, rng.random::<f64>(), symmetric(rng));
             moved.push(match dimension {
                 _ if x.is_nan() => fresh,
-                Dimension::Categorical(_) => if chosen && k % 2 == 0 { fresh } else { *x },
+                Dimension::Categorical(_) => {
+                    if chosen && k.is_multiple_of(2) {
+                        fresh
+                    } else {
+                        *x
+                    }
+                }
                 Dimension::Ordinal(n) if chosen => (x + step * spread.max(1.0 / *n as f64)).clamp(0.0, 1.0),
                 Dimension::Continuous if chosen => (x + step * spread).clamp(0.0, 1.0),
                 _ => *x,
@@ -50,4 +56,39 @@ pub(super) fn around(
 /// Returns a bell-shaped number of mean 0 and standard deviation 1: the scaled sum of three uniform ones.
 fn symmetric(rng: &mut impl Rng) -> f64 {
     2.0 * ((0..3).map(|_| rng.random::<f64>()).sum::<f64>() - 1.5)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seed::Seed;
+
+    #[test]
+    fn lattice_fills_every_cell_of_a_grid() {
+        let points = lattice(2, 200, &mut Seed::new(3).stream("lattice"));
+        let mut counts = [0; 16];
+        for p in points {
+            counts[(4.0 * p[0]) as usize * 4 + (4.0 * p[1]) as usize] += 1;
+        }
+        assert!(counts.iter().all(|n| (9..=16).contains(n)), "{counts:?}");
+    }
+
+    #[test]
+    fn perturbations_stay_in_the_cube_and_wake_inactive_coordinates() {
+        use Dimension::{Categorical, Constant, Continuous, Ordinal};
+        let (centre, dimensions) = (
+            [0.99, 0.125, f64::NAN, 0.5, 0.5],
+            [Continuous, Ordinal(4), Continuous, Constant, Categorical(2)],
+        );
+        let points = around(&centre, &dimensions, 400, &mut Seed::new(0).stream("around"));
+        assert!(points.iter().flatten().all(|x| (0.0..=1.0).contains(x)));
+        let differs = |a: f64, b: f64| a.total_cmp(&b).is_ne();
+        assert!(points.iter().all(|p| !differs(p[3], 0.5)));
+        let moved = |j: usize| points.iter().filter(|p| differs(p[j], centre[j])).count();
+        assert!(
+            [0, 1, 4].iter().all(|&j| (50..300).contains(&moved(j))),
+            "{:?}",
+            [moved(0), moved(1), moved(4)]
+        );
+    }
 }

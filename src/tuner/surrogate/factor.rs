@@ -39,7 +39,7 @@ impl Factor {
 
     /// Returns `K^-1`.
     pub(super) fn inverse(&self) -> DMatrix<f64> {
-        self.inverse.tr_mul(&self.inverse)
+        self.inverse.transpose() * &self.inverse
     }
 
     /// Returns `L^-1 k` and `K^-1 k`.
@@ -85,4 +85,34 @@ fn join(upper: &DMatrix<f64>, corner: &DMatrix<f64>, lower: &DMatrix<f64>) -> DM
     whole.view_mut((m, 0), (n - m, m)).copy_from(corner);
     whole.view_mut((m, m), (n - m, n - m)).copy_from(lower);
     whole
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn factor_agrees_with_the_direct_decomposition_above_and_below_the_leaf() {
+        for n in [1, 5, 24, 25, 97] {
+            let entry = |i: usize, j: usize| (-(i as f64 - j as f64).abs() / 7.0).exp() + f64::from(i == j);
+            let matrix = DMatrix::from_fn(n, n, entry);
+            let factor = Factor::new(&matrix.lower_triangle());
+            let direct = Cholesky::new(matrix.clone()).unwrap();
+            let k = DVector::from_fn(n, |i, _| (i as f64).sin());
+            let (half, full) = factor.solve(k.as_view());
+            assert!((&full - direct.solve(&k)).amax() < 1e-12, "{n}");
+            assert!((half.norm_squared() - k.dot(&full)).abs() < 1e-12, "{n}");
+            let columns = DMatrix::from_columns(&[k.clone(), 2.0 * k]);
+            assert!((factor.squared_lengths(&columns)[1] - 4.0 * half.norm_squared()).abs() < 1e-11, "{n}");
+            assert!((factor.inverse() * &matrix - DMatrix::identity(n, n)).amax() < 1e-12, "{n}");
+            assert!((2.0 * factor.log_determinant() - direct.ln_determinant()).abs() < 1e-11, "{n}");
+        }
+    }
+
+    #[test]
+    fn a_singular_covariance_gets_the_jitter_it_needs() {
+        let factor = Factor::new(&DMatrix::from_element(60, 60, 1.0));
+        let (_, full) = factor.solve(DVector::from_element(60, 1.0).as_view());
+        assert!((full.sum() - 1.0).abs() < 1e-3, "{}", full.sum());
+    }
 }

@@ -9,7 +9,7 @@ use nalgebra::{DMatrix, DVector};
 use super::factor::Factor;
 use super::kernel::Layout;
 use super::likelihood::{Hyper, Likelihood};
-use super::target::Target;
+use super::target::{self, Target};
 use super::{Dimension, Observation};
 
 /// Most observations in a choice of the target.
@@ -51,15 +51,16 @@ pub struct Surrogate {
 }
 
 impl Surrogate {
-    /// Fits the surrogate to observed losses; `None` when none of them is finite.
+    /// Fits the surrogate to observed losses; `None` when none of them is sound.
     ///
-    /// Failed trials count as the worst finite loss.
+    /// A trial that failed, or whose loss is not finite or beyond 1e100, counts as the worst of the others.
     pub fn fit(dimensions: &[Dimension], observed: &[Observation]) -> Option<Self> {
         let losses: Vec<f64> = observed.iter().map(|o| o.value).collect();
         let choices = Target::choices(&losses);
         let ranked = ranked(&losses);
         let layout = Layout::new(dimensions, observed.iter().map(|o| o.point.as_slice()));
-        let rows = |chosen: &[usize]| chosen.iter().map(|&i| layout.row(&observed[i].point)).collect::<Vec<_>>();
+        let rows =
+            |chosen: &[usize]| chosen.iter().map(|&i| layout.row(&observed[i].point)).collect::<Vec<_>>();
         let pick = |count: usize| spread(&ranked, count);
 
         let compared = pick(COMPARED);
@@ -85,7 +86,10 @@ impl Surrogate {
     /// Returns the prediction at a point of the cube (NaN where inactive).
     pub fn predict(&self, point: &[f64]) -> Prediction {
         let row = self.layout.row(point);
-        let k = DVector::from_iterator(self.rows.len(), self.rows.iter().map(|r| self.hyper.kernel.covariance(&row, r)));
+        let k = DVector::from_iterator(
+            self.rows.len(),
+            self.rows.iter().map(|r| self.hyper.kernel.covariance(&row, r)),
+        );
         let half = self.factor.solve(k.as_view()).0;
         self.prediction(k.dot(&self.alpha), half.norm_squared())
     }
@@ -93,6 +97,18 @@ impl Surrogate {
     /// Returns the loss whose target is `target`: the surrogate's median where `target` is a predicted mean.
     pub fn loss(&self, target: f64) -> f64 {
         self.target.value(target)
+    }
+
+    /// Returns the mean of the prediction at a point, much sooner than the whole prediction.
+    pub fn mean(&self, point: &[f64]) -> f64 {
+        let row = self.layout.row(point);
+        let term = |(r, a): (&Vec<f64>, &f64)| self.hyper.kernel.covariance(&row, r) * a;
+        self.hyper.mean + self.rows.iter().zip(self.alpha.iter()).map(term).sum::<f64>()
+    }
+
+    /// Returns the target of a loss; that of the worst finite one when it is not finite.
+    pub fn target(&self, loss: f64) -> f64 {
+        self.target.of(loss)
     }
 
     /// Returns the lowest predicted mean over the observations: the best so far without the luck of its noise.
@@ -105,7 +121,9 @@ impl Surrogate {
     /// Returns the predictions at many points.
     pub(super) fn predict_many(&self, points: &[Vec<f64>]) -> Vec<Prediction> {
         let rows: Vec<Vec<f64>> = points.iter().map(|p| self.layout.row(p)).collect();
-        let k = DMatrix::from_fn(self.rows.len(), rows.len(), |i, j| self.hyper.kernel.covariance(&rows[j], &self.rows[i]));
+        let k = DMatrix::from_fn(self.rows.len(), rows.len(), |i, j| {
+            self.hyper.kernel.covariance(&rows[j], &self.rows[i])
+        });
         let means = k.tr_mul(&self.alpha);
         let explained = self.factor.squared_lengths(&k);
         means.iter().zip(explained).map(|(m, e)| self.prediction(*m, e)).collect()
@@ -133,11 +151,17 @@ impl Surrogate {
 
     /// Returns the length of each of `coordinates`, ordered ones all, in units of the cube's edge.
     pub(super) fn lengths(&self, coordinates: &[usize]) -> Vec<f64> {
-        let columns = (0..self.layout.ordered()).filter(|&c| coordinates.contains(&self.layout.coordinate(c)));
+        let columns =
+            (0..self.layout.ordered()).filter(|&c| coordinates.contains(&self.layout.coordinate(c)));
         columns.map(|c| self.hyper.kernel.scales[c].sqrt().recip()).collect()
     }
 
-    fn condition(layout: Layout, target: Target, hyper: Hyper, (rows, targets): (Vec<Vec<f64>>, Vec<f64>)) -> Self {
+    fn condition(
+        layout: Layout,
+        target: Target,
+        hyper: Hyper,
+        (rows, targets): (Vec<Vec<f64>>, Vec<f64>),
+    ) -> Self {
         let n = rows.len();
         let mut covariance = DMatrix::zeros(n, n);
         for j in 0..n {
@@ -157,7 +181,12 @@ impl Surrogate {
 }
 
 /// Returns the target under which the losses are most likely, with the parameters of the process; `None` of none.
-fn choose(choices: Vec<Target>, layout: &Layout, rows: &[Vec<f64>], losses: &[f64]) -> Option<(Target, Vec<f64>)> {
+fn choose(
+    choices: Vec<Target>,
+    layout: &Layout,
+    rows: &[Vec<f64>],
+    losses: &[f64],
+) -> Option<(Target, Vec<f64>)> {
     let mut found: Option<(Target, Vec<f64>, f64)> = None;
     let mut previous: Option<Vec<f64>> = None;
     for target in choices {
@@ -197,7 +226,7 @@ fn gather(losses: &[f64], chosen: &[usize]) -> Vec<f64> {
 /// Returns the indices of the losses from the best to the worst, failed ones last.
 pub(super) fn ranked(losses: &[f64]) -> Vec<usize> {
     let mut order: Vec<usize> = (0..losses.len()).collect();
-    let key = |i: usize| if losses[i].is_finite() { losses[i] } else { f64::INFINITY };
+    let key = |i: usize| if target::is_sound(losses[i]) { losses[i] } else { f64::INFINITY };
     order.sort_by(|&a, &b| key(a).total_cmp(&key(b)));
     order
 }
@@ -212,4 +241,90 @@ fn spread(ranked: &[usize], count: usize) -> Vec<usize> {
     let step = others.len() as f64 / rest as f64;
     let spread = (0..rest).map(|k| others[((k as f64 + 0.5) * step) as usize]);
     best.iter().copied().chain(spread).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::likelihood::tests::{POINTS, TARGETS, hyper};
+    use super::*;
+
+    const CUBE: [Dimension; 3] = [Dimension::Continuous; 3];
+
+    fn golden() -> Surrogate {
+        let layout = Layout::new(&CUBE, POINTS.iter().map(<[f64; 3]>::as_slice));
+        let target = Target::choices(&TARGETS).remove(0);
+        let rows = POINTS.iter().map(|p| layout.row(p)).collect();
+        Surrogate::condition(layout, target, hyper(), (rows, TARGETS.to_vec()))
+    }
+
+    #[test]
+    fn posterior_agrees_with_scikit_learn() {
+        // scikit-learn 1.9.1, the process of the likelihood's test: predict(..., return_std=True).
+        let expected = [
+            ([0.5, 0.5, 0.5], -0.474_442_164_962_862_73, 0.334_918_622_227_154_8),
+            ([0.1, 0.9, 0.3], 0.295_746_016_389_996_65, 0.099_516_146_487_187_01),
+            ([0.0, 0.0, 1.0], -0.307_178_122_152_310_1, 1.147_076_601_116_746_8),
+        ];
+        let surrogate = golden();
+        let many = surrogate.predict_many(&expected.map(|e| e.0.to_vec()));
+        for ((point, mean, sd), second) in expected.into_iter().zip(many) {
+            let one = surrogate.predict(&point);
+            assert!((one.mean - mean).abs() < 1e-12 && (one.sd - sd).abs() < 1e-12, "{one:?}");
+            assert!((second.mean - mean).abs() < 1e-12 && (second.sd - sd).abs() < 1e-12, "{second:?}");
+        }
+    }
+
+    #[test]
+    fn slopes_agree_with_central_differences() {
+        let (surrogate, point) = (golden(), [0.45, 0.3, 0.7]);
+        let (_, means, variances) = surrogate.slopes(&point, &[0, 2]);
+        for (k, j) in [0, 2].into_iter().enumerate() {
+            let at = |step: f64| {
+                let mut moved = point;
+                moved[j] += step;
+                surrogate.predict(&moved)
+            };
+            let (up, down) = (at(1e-5), at(-1e-5));
+            assert!((means[k] - (up.mean - down.mean) / 2e-5).abs() < 1e-8);
+            assert!((variances[k] - (up.sd.powi(2) - down.sd.powi(2)) / 2e-5).abs() < 1e-8);
+        }
+    }
+
+    #[test]
+    fn best_is_the_lowest_mean_at_an_observation() {
+        let surrogate = golden();
+        let lowest = POINTS.iter().map(|p| surrogate.predict(p).mean).fold(f64::INFINITY, f64::min);
+        assert!((surrogate.best() - lowest).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_believed_point_keeps_the_mean_and_loses_its_uncertainty() {
+        let (surrogate, point) = (golden(), vec![0.0, 0.0, 1.0]);
+        let (before, after) =
+            (surrogate.predict(&point), surrogate.believing(std::slice::from_ref(&point)).predict(&point));
+        assert!((after.mean - before.mean).abs() < 1e-9);
+        assert!(after.sd < 0.1 && before.sd > 1.0);
+    }
+
+    #[test]
+    fn a_fit_learns_which_coordinate_matters_and_gives_losses_back() {
+        let loss = |x: &[f64]| 5.0 + (6.0 * x[0]).sin();
+        let point =
+            |k: usize| (1..=3).map(|j| (k as f64 * 0.618_034 * f64::from(j).sqrt()).fract()).collect();
+        let points: Vec<Vec<f64>> = (1..40).map(point).collect();
+        let observed: Vec<Observation> =
+            points.into_iter().map(|p| Observation { value: loss(&p), point: p }).collect();
+        let surrogate = Surrogate::fit(&CUBE, &observed).unwrap();
+        let lengths = surrogate.lengths(&[0, 1, 2]);
+        assert!(lengths[1] > 4.0 * lengths[0] && lengths[2] > 4.0 * lengths[0], "{lengths:?}");
+        let x = [0.37, 0.5, 0.81];
+        assert!((surrogate.loss(surrogate.predict(&x).mean) - loss(&x)).abs() < 0.02);
+    }
+
+    #[test]
+    fn spread_takes_the_best_half_and_every_so_many_of_the_rest() {
+        let ranked: Vec<usize> = (0..100).collect();
+        assert_eq!(spread(&ranked, 8), [0, 1, 2, 3, 16, 40, 64, 88]);
+        assert_eq!(spread(&ranked[..8], 8), ranked[..8]);
+    }
 }

@@ -33,12 +33,12 @@ pub(super) struct Layout {
 impl Layout {
     /// Lays out `dimensions`; presence matters where `points` differ in it.
     pub(super) fn new<'a>(dimensions: &[Dimension], points: impl Iterator<Item = &'a [f64]>) -> Self {
+        // Whether a coordinate is active in some point, and inactive in some.
         let mut active = vec![(false, false); dimensions.len()];
         for point in points {
-            active.iter_mut().zip(point).for_each(|(seen, x)| match x.is_nan() {
-                true => seen.1 = true,
-                false => seen.0 = true,
-            });
+            for (seen, x) in active.iter_mut().zip(point) {
+                *seen = (seen.0 || !x.is_nan(), seen.1 || x.is_nan());
+            }
         }
         let column = |(j, dimension): (usize, &Dimension)| match dimension {
             Dimension::Continuous | Dimension::Ordinal(_) => Some(Column::Ordered(j)),
@@ -86,8 +86,20 @@ impl Column {
     fn read(self, point: &[f64]) -> f64 {
         let x = point[self.coordinate()];
         match self {
-            Self::Ordered(_) => if x.is_nan() { 0.5 } else { x },
-            Self::Category(_) => if x.is_nan() { -1.0 } else { x },
+            Self::Ordered(_) => {
+                if x.is_nan() {
+                    0.5
+                } else {
+                    x
+                }
+            }
+            Self::Category(_) => {
+                if x.is_nan() {
+                    -1.0
+                } else {
+                    x
+                }
+            }
             Self::Presence(_) => f64::from(u8::from(!x.is_nan())),
         }
     }
@@ -139,4 +151,62 @@ pub(super) fn matern(squared: f64, label: f64) -> (f64, f64) {
     let a = (5.0 * squared).sqrt();
     let decay = (-a - label).exp();
     ((1.0 + a + a * a / 3.0) * decay, -5.0 / 6.0 * (1.0 + a) * decay)
+}
+
+#[cfg(test)]
+mod tests {
+    use nalgebra::DMatrix;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const DIMENSIONS: [Dimension; 5] = [
+        Dimension::Continuous,
+        Dimension::Categorical(3),
+        Dimension::Constant,
+        Dimension::Ordinal(4),
+        Dimension::Continuous,
+    ];
+
+    fn kernel(layout: &Layout, scale: impl Fn(usize) -> f64) -> Kernel {
+        Kernel { scales: (0..layout.width()).map(scale).collect(), ordered: layout.ordered(), amplitude: 1.3 }
+    }
+
+    #[test]
+    fn lays_out_ordered_columns_then_categories_then_presence() {
+        let points = [[0.2, 0.5, 0.5, 0.375, f64::NAN], [0.9, f64::NAN, 0.5, 0.125, 0.7]];
+        let layout = Layout::new(&DIMENSIONS, points.iter().map(<[f64; 5]>::as_slice));
+        assert_eq!((layout.width(), layout.ordered()), (5, 3));
+        assert_eq!(layout.row(&points[0]), [0.2, 0.375, 0.5, 0.5, 0.0]);
+        assert_eq!(layout.row(&points[1]), [0.9, 0.125, 0.7, -1.0, 1.0]);
+    }
+
+    #[test]
+    fn inactive_coordinates_are_equal_and_differ_from_active_ones() {
+        let points = [[f64::NAN], [0.5], [0.1]];
+        let layout = Layout::new(&[Dimension::Continuous], points.iter().map(<[f64; 1]>::as_slice));
+        let kernel = kernel(&layout, |_| 1.0);
+        let covariance = |a: [f64; 1], b: [f64; 1]| kernel.covariance(&layout.row(&a), &layout.row(&b));
+        assert!((covariance([f64::NAN], [f64::NAN]) - 1.3).abs() < 1e-15);
+        assert!((covariance([f64::NAN], [0.5]) - 1.3 * (-1.0_f64).exp()).abs() < 1e-12);
+        assert!(covariance([f64::NAN], [0.1]) < covariance([f64::NAN], [0.5]));
+    }
+
+    proptest! {
+        #[test]
+        fn covariance_is_positive_definite(
+            points in prop::collection::vec((0.0..1.0, 0..4_usize, 0.0..1.0, 0..2_usize), 2..12),
+            scales in prop::collection::vec(-4.0..4.0_f64, 5),
+        ) {
+            let level = |i: usize| if i == 3 { f64::NAN } else { (i as f64 + 0.5) / 3.0 };
+            let present = |x: f64, on: usize| if on == 0 { f64::NAN } else { x };
+            let points: Vec<[f64; 5]> =
+                points.iter().map(|&(x, c, y, on)| [x, level(c), 0.5, y, present(y, on)]).collect();
+            let layout = Layout::new(&DIMENSIONS, points.iter().map(<[f64; 5]>::as_slice));
+            let kernel = kernel(&layout, |c| scales[c].exp());
+            let rows: Vec<Vec<f64>> = points.iter().map(|p| layout.row(p)).collect();
+            let matrix = DMatrix::from_fn(rows.len(), rows.len(), |i, j| kernel.covariance(&rows[i], &rows[j]));
+            prop_assert!(matrix.symmetric_eigenvalues().min() > -1e-12);
+        }
+    }
 }

@@ -135,7 +135,11 @@ impl Likelihood {
         let by_label: Vec<f64> = by_entry.iter().zip(&correlation).map(|(e, c)| e * c).collect();
         let along = |(c, plane): (usize, &Vec<f64>)| {
             let scale = hyper.kernel.scales[c];
-            if c < self.ordered { -2.0 * scale * dot(plane, &by_square) } else { -scale * dot(plane, &by_label) }
+            if c < self.ordered {
+                -2.0 * scale * dot(plane, &by_square)
+            } else {
+                -scale * dot(plane, &by_label)
+            }
         };
         let mut gradient: Vec<f64> = self.pairs.iter().enumerate().map(along).collect();
         let diagonal = alpha.norm_squared() - inverse.trace();
@@ -184,4 +188,60 @@ fn priors(layout: &Layout) -> Vec<Prior> {
     let length = Prior { centre: LENGTH.centre + roughness, ..LENGTH };
     let columns = (0..layout.width()).map(|c| if c < ordered { length } else { WEIGHT });
     columns.chain([AMPLITUDE, NOISE, MEAN]).collect()
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::super::Dimension;
+    use super::*;
+
+    pub(in super::super) const POINTS: [[f64; 3]; 6] = [
+        [0.1, 0.9, 0.3],
+        [0.4, 0.2, 0.8],
+        [0.75, 0.55, 0.1],
+        [0.9, 0.05, 0.6],
+        [0.33, 0.71, 0.95],
+        [0.6, 0.6, 0.6],
+    ];
+    pub(in super::super) const TARGETS: [f64; 6] = [0.3, -1.2, 0.8, 1.9, -0.4, 0.1];
+
+    /// Lengths, amplitude and noise of the golden numbers.
+    pub(in super::super) fn hyper() -> Hyper {
+        let scales = [0.3_f64, 0.8, 2.0].map(|l| l.powi(-2)).to_vec();
+        Hyper { kernel: Kernel { scales, ordered: 3, amplitude: 1.7 }, noise: 0.01, mean: 0.0 }
+    }
+
+    fn likelihood(dimensions: &[Dimension], points: &[[f64; 3]]) -> Likelihood {
+        let layout = Layout::new(dimensions, points.iter().map(<[f64; 3]>::as_slice));
+        let rows: Vec<Vec<f64>> = points.iter().map(|p| layout.row(p)).collect();
+        Likelihood::new(&layout, &rows, &TARGETS)
+    }
+
+    #[test]
+    fn marginal_likelihood_agrees_with_scikit_learn() {
+        // scikit-learn 1.9.1: GaussianProcessRegressor(ConstantKernel(1.7) * Matern([0.3, 0.8, 2.0], nu=2.5),
+        // alpha=0.01, optimizer=None).fit(POINTS, TARGETS).log_marginal_likelihood()
+        let value = likelihood(&[Dimension::Continuous; 3], &POINTS).log_marginal(&hyper()).0;
+        assert!((value + 7.594_427_387_684_004).abs() < 1e-12, "{value}");
+    }
+
+    #[test]
+    fn gradient_agrees_with_central_differences_for_lengths_and_labels() {
+        let mut points = POINTS;
+        (points[1][2], points[4][2]) = (f64::NAN, f64::NAN);
+        let dimensions = [Dimension::Continuous, Dimension::Categorical(6), Dimension::Ordinal(20)];
+        let likelihood = likelihood(&dimensions, &points);
+        let theta = [-0.9, 0.4, -0.3, -1.1, 0.6, -3.0, 0.2];
+        let (_, gradient) = likelihood.cost(&theta);
+        assert_eq!(gradient.len(), theta.len());
+        for (k, slope) in gradient.iter().enumerate() {
+            let at = |step: f64| {
+                let mut moved = theta;
+                moved[k] += step;
+                likelihood.cost(&moved).0
+            };
+            let difference = (at(1e-5) - at(-1e-5)) / 2e-5;
+            assert!((slope - difference).abs() < 1e-7 * (1.0 + slope.abs()), "{k}: {slope} {difference}");
+        }
+    }
 }
