@@ -62,7 +62,10 @@ fn a_search_ends_with_every_trial_and_is_then_done() {
     let result = program.json(&["tune", "small.toml"]);
     assert_eq!(result["studies"][0]["trials"], 8);
     let outcome = &result["outcome"];
-    assert_eq!((&outcome["tuned_on_test"], outcome["metrics"]["rmse"]["folds"].as_object().unwrap().len()), (&Value::Bool(false), 1));
+    assert_eq!(
+        (&outcome["tuned_on_test"], outcome["metrics"]["rmse"]["folds"].as_object().unwrap().len()),
+        (&Value::Bool(false), 1)
+    );
     assert!(outcome["baselines"].as_object().unwrap().len() > 1);
     let first = trials(&program, "small");
     let best = first.iter().find(|t| t["id"] == result["studies"][0]["best"]["id"]).unwrap();
@@ -144,10 +147,17 @@ fn what_changed_is_said_and_a_fork_keeps_what_fits() {
     std::fs::write(program.root().join("small.toml"), &wider).unwrap();
     let refused = program.run(&["tune", "small.toml"]);
     assert_eq!(refused.code, 2);
-    assert!(refused.err.contains("`model/units_0` was int 4 to 16, step 4, is int 4 to 32"), "{}", refused.err);
+    assert!(
+        refused.err.contains("`model/units_0` was int 4 to 16, step 4, is int 4 to 32"),
+        "{}",
+        refused.err
+    );
     assert!(refused.err.contains("--fork"), "{}", refused.err);
     let forked = program.json(&["tune", "small.toml", "--fork"]);
-    assert_eq!((&forked["search"], &forked["studies"][0]["trials"]), (&Value::from("small-2"), &Value::from(6)));
+    assert_eq!(
+        (&forked["search"], &forked["studies"][0]["trials"]),
+        (&Value::from("small-2"), &Value::from(6))
+    );
     let old = trials(&program, "small");
     let new = trials(&program, "small-2");
     assert_eq!(new.iter().filter(|t| t["origin"] == "observed").count(), 4);
@@ -170,9 +180,13 @@ fn files_that_others_damaged_are_made_anew() {
     std::fs::remove_dir_all(folder.join("trial_1")).unwrap();
     program.json(&["tune", "small.toml"]);
     assert_eq!(trials(&program, "small"), before);
-    let json = |name: &str| serde_json::from_slice::<Value>(&std::fs::read(folder.join(name)).unwrap()).unwrap();
+    let json =
+        |name: &str| serde_json::from_slice::<Value>(&std::fs::read(folder.join(name)).unwrap()).unwrap();
     assert_eq!(json("oracle.json")["end_order"].as_array().unwrap().len(), 4);
-    assert_eq!((json("tuner0.json"), &json("trial_1/trial.json")["status"]), (serde_json::json!({}), &Value::from("COMPLETED")));
+    assert_eq!(
+        (json("tuner0.json"), &json("trial_1/trial.json")["status"]),
+        (serde_json::json!({}), &Value::from("COMPLETED"))
+    );
 }
 
 #[test]
@@ -185,7 +199,8 @@ fn a_keras_tuner_project_is_continued() {
     std::fs::copy(from.join("oracle.json"), to.join("oracle.json")).unwrap();
     for n in 0..4 {
         std::fs::create_dir(to.join(format!("trial_{n}"))).unwrap();
-        std::fs::copy(from.join(format!("trial_{n}/trial.json")), to.join(format!("trial_{n}/trial.json"))).unwrap();
+        std::fs::copy(from.join(format!("trial_{n}/trial.json")), to.join(format!("trial_{n}/trial.json")))
+            .unwrap();
     }
     let import = "[tuner.import]\nproject = \"keras/project\"\nmetric = { rmse = \"rmse\" }\n";
     let next = SMALL.replace("trials = 8", "trials = 6") + import;
@@ -201,12 +216,18 @@ fn a_keras_tuner_project_is_continued() {
     assert_eq!(all.iter().filter(|t| t["origin"] == "observed").count(), 4);
     assert_eq!(all.iter().filter(|t| t["origin"] == "proposed" && t["status"] == "completed").count(), 2);
     let old = trials(&program, "small");
-    assert_eq!(all[2]["evaluation"]["metrics"]["rmse"]["mean"], old[2]["evaluation"]["metrics"]["rmse"]["mean"]);
+    assert_eq!(
+        all[2]["evaluation"]["metrics"]["rmse"]["mean"],
+        old[2]["evaluation"]["metrics"]["rmse"]["mean"]
+    );
 }
 
 #[test]
 fn hyperband_gives_much_to_few_and_goes_on_from_their_weights() {
-    let text = SMALL.replace("bayesian", "hyperband").replace("trials = 8", "trials = 100").replace("epochs = 30", "epochs = 9");
+    let text = SMALL
+        .replace("bayesian", "hyperband")
+        .replace("trials = 8", "trials = 100")
+        .replace("epochs = 30", "epochs = 9");
     let program = program(&text);
     program.json(&["tune", "small.toml"]);
     let trials = trials(&program, "small");
@@ -215,7 +236,10 @@ fn hyperband_gives_much_to_few_and_goes_on_from_their_weights() {
     assert_eq!(promoted.len(), 3 + 1 + 2);
     for trial in promoted {
         let source = &trials[trial["budget"]["source"].as_u64().unwrap() as usize];
-        assert_eq!((&trial["values"], &trial["budget"]["from"]), (&source["values"], &source["budget"]["until"]));
+        assert_eq!(
+            (&trial["values"], &trial["budget"]["from"]),
+            (&source["values"], &source["budget"]["until"])
+        );
     }
 }
 

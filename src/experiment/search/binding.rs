@@ -105,7 +105,7 @@ fn misfit(base: &ExperimentConfig, param: &Param) -> Option<String> {
         else {
             return None;
         };
-let own = |p: &Problem| key.starts_with(&p.key) || p.key.starts_with(&key) || is_width(&key, &p.key);
+        let own = |p: &Problem| key.starts_with(&p.key) || p.key.starts_with(&key) || is_width(&key, &p.key);
         problems.into_iter().find(own).map(|p| p.text)
     })
 }

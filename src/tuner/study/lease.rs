@@ -103,11 +103,13 @@ impl Heart {
         Ok(Self { beat, stop: Some(stop), thread: Some(thread), path, lock_path, _alive: alive })
     }
 
-    /// Says which batch is evaluated now.
+    /// Says which batch is evaluated now; that none is, is told with the next beat.
     pub(super) fn works_on(&self, lease: Option<u64>) {
         let mut beat = lock(&self.beat);
         *beat = Beat { beats: beat.beats + 1, lease, ..Beat::default() };
-        let _ = write(&self.path, &beat);
+        if lease.is_some() {
+            let _ = write(&self.path, &beat);
+        }
     }
 
     /// Says how far the batch is; it is told with the next beat.

@@ -40,7 +40,7 @@ fn moody(trial: &Trial) -> Option<Outcome> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig::with_cases(16))]
 
     #[test]
     fn a_search_killed_anywhere_ends_as_if_it_had_not_been(
