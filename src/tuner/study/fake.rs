@@ -1,6 +1,6 @@
 //! What tests of studies search with: a trainer that leaves checkpoints, an oracle that looks at everything, hand-driven clocks.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
@@ -66,8 +66,8 @@ pub(super) struct Fake<'a> {
     pub(super) broken_call: Option<usize>,
     /// Does not care whether it may go on.
     pub(super) deaf: bool,
-    /// Folders whose leftovers were removed.
-    pub(super) discarded: RefCell<Vec<String>>,
+    /// Cannot remove what it left.
+    pub(super) stuck: bool,
 }
 
 impl Evaluate for Fake<'_> {
@@ -100,7 +100,9 @@ impl Evaluate for Fake<'_> {
     }
 
     fn discard(&self, folder: &Path) -> Result<u64, EvaluateError> {
-        self.discarded.borrow_mut().push(folder.file_name().unwrap().to_string_lossy().into_owned());
+        if self.stuck {
+            return Err("the folder is read-only".into());
+        }
         file::remove_file(&folder.join("weights"))?;
         Ok(1)
     }
@@ -132,7 +134,7 @@ impl Oracle for Nosy {
     }
 }
 
-/// Proposes two rounds: `n` trials of one epoch, then the first of them again with two more, when all ended.
+/// Proposes `n` trials of one epoch and, when they ended, two of different groups that go on from the first of them.
 pub(super) struct Rounds(pub(super) usize);
 
 impl Oracle for Rounds {
@@ -142,13 +144,12 @@ impl Oracle for Rounds {
         if n < self.0 {
             return Proposal::Trial { values: values(n as f64 / 10.0, 1), budget: budget(0, 1, None) };
         }
-        if view.trials.iter().any(|t| t.status == Status::Running) {
-            return Proposal::Wait;
+        let runs = view.trials.iter().any(|t| t.status == Status::Running);
+        match n - self.0 {
+            0 if runs => Proposal::Wait,
+            k @ 0..2 => Proposal::Trial { values: values(0.0, 1 + k as i64), budget: budget(1, 3, Some(0)) },
+            _ => Proposal::Exhausted,
         }
-        if n > self.0 {
-            return Proposal::Exhausted;
-        }
-        Proposal::Trial { values: values(0.0, 1), budget: budget(1, 3, Some(0)) }
     }
 
     fn needed(&self, view: &View<'_>) -> Vec<usize> {

@@ -363,6 +363,7 @@ fn what_comes_late_does_not_count() {
         let meanwhile = |trials: &[usize], epoch: u32| {
             if trials == [1] && epoch == 1 && steals.replace(1) == 0 {
                 steal(folder.path());
+                file::remove_file(&folder.path().join("trial_1/weights")).unwrap();
             }
         };
         let mut fake = Fake { meanwhile: Some(&meanwhile), deaf, ..Fake::default() };
@@ -372,8 +373,8 @@ fn what_comes_late_does_not_count() {
         assert_eq!(fake.calls, [vec![0], vec![1], vec![1], vec![2]]);
         assert_eq!(ended(folder.path()), [0, 1, 2]);
         assert_eq!(notes.0.iter().filter(|n| n.contains("stood still")).count(), 1);
-        // It paused after one epoch, or trained all three for nothing.
-        assert_eq!(fake.trained[&1], 3);
+        // It paused after its first epoch, which the thief removed; or it did not listen and left three.
+        assert_eq!(fake.trained[&1], if deaf { 3 } else { 4 });
     }
 }
 
@@ -463,7 +464,7 @@ fn what_a_later_round_goes_on_from_is_kept_until_it_ended() {
     let mut study = Study::open(folder.path(), header).unwrap();
     let source = RefCell::new(Vec::new());
     let meanwhile = |trials: &[usize], _: u32| {
-        if trials == [4] {
+        if trials == [5] {
             source.borrow_mut().push(folder.path().join("trial_00/weights").exists());
         }
     };
@@ -471,11 +472,11 @@ fn what_a_later_round_goes_on_from_is_kept_until_it_ended() {
     let mut rest = (Rounds(4), (), Notes::default());
     let crew = crew(&mut fake, &mut rest);
     let ended = work_by(&Hand::default(), &mut study, crew, &options("w")).unwrap();
-    assert_eq!((ended, study.trials().len()), (Ended::Exhausted, 5));
-    assert_eq!(fake.calls, [vec![0, 1], vec![2, 3], vec![4]]);
+    assert_eq!((ended, study.trials().len()), (Ended::Exhausted, 6));
+    assert_eq!(fake.calls, [vec![0, 1], vec![2, 3], vec![4], vec![5]]);
     assert_eq!(source.take(), [true; 3]);
     // x = 0.3 is the best.
-    assert_eq!((0..5).filter(|n| study.is_kept(*n)).collect::<Vec<_>>(), [3]);
+    assert_eq!((0..6).filter(|n| study.is_kept(*n)).collect::<Vec<_>>(), [3]);
     assert!(!folder.path().join("trial_00/weights").exists());
 }
 
@@ -512,6 +513,40 @@ fn trials_of_another_study_count_or_are_trained_first() {
     assert_eq!(trials[1].budget.as_ref().unwrap().source, Some(0));
     assert_eq!(trials[2].message.as_deref(), Some("reports no `rmse`; it has `loss`"));
     assert_eq!(Study::read(folder.path()).unwrap().trials(), trials);
+}
+
+#[test]
+fn waiting_trials_go_before_new_ones() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut header = header(4);
+    header.config.together = 2;
+    let mut study = Study::open(folder.path(), header.clone()).unwrap();
+    let enqueued = [1, 2].map(|k| Trial::new(0, String::new(), values(0.5, k), None));
+    study.adopt(enqueued.into()).unwrap();
+    let (_, all, notes) = run(folder.path(), header, &mut Fake::default());
+    assert_eq!(all.unwrap(), Ended::Complete);
+    // Trial 2 of `Nosy` fits trial 1, and is proposed when that is begun.
+    assert_eq!(notes.0[..4], ["started [0]", "finished [0]", "proposed [2]", "started [1, 2]"]);
+}
+
+#[test]
+fn a_trial_is_not_begun_anew_on_what_a_failed_attempt_left() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut header = header(1);
+    header.config.retries = 1;
+    let mut stuck =
+        Fake { says: Some(&|_| Some(Outcome::Failed("diverged".into()))), stuck: true, ..Fake::default() };
+    let (study, broken, notes) = run(folder.path(), header.clone(), &mut stuck);
+    assert!(matches!(broken, Err(StudyError::Evaluate { .. })), "{broken:?}");
+    assert!(
+        notes.0.contains(&"cannot clean up trial 0: the folder is read-only".to_owned()),
+        "{:?}",
+        notes.0
+    );
+    assert_eq!(study.trials()[0].status, Status::Failed);
+    let mut fake = Fake::default();
+    let (study, ..) = run(folder.path(), header, &mut fake);
+    assert_eq!((study.trials()[0].status, fake.trained[&0]), (Status::Completed, EPOCHS));
 }
 
 #[test]
