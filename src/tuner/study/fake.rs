@@ -18,6 +18,9 @@ use crate::tuner::value::{Value, Values};
 
 pub(super) const EPOCHS: u32 = 3;
 
+type Says<'a> = &'a dyn Fn(&Trial) -> Option<Outcome>;
+type Meanwhile<'a> = &'a dyn Fn(&[usize], u32);
+
 pub(super) fn header(trials: usize) -> Header {
     let param = |name: &str, domain| Param {
         name: name.into(),
@@ -59,9 +62,9 @@ pub(super) struct Fake<'a> {
     /// Epochs trained, by trial.
     pub(super) trained: BTreeMap<usize, u32>,
     /// Says something else of a trial, or panics.
-    pub(super) says: Option<&'a dyn Fn(&Trial) -> Option<Outcome>>,
+    pub(super) says: Option<Says<'a>>,
     /// Happens after each epoch.
-    pub(super) meanwhile: Option<&'a dyn Fn(&[usize], u32)>,
+    pub(super) meanwhile: Option<Meanwhile<'a>>,
     /// The call, from 0, that ends with an error after its first epoch.
     pub(super) broken_call: Option<usize>,
     /// Does not care whether it may go on.
@@ -78,9 +81,8 @@ impl Evaluate for Fake<'_> {
     fn evaluate(&mut self, jobs: &[Job<'_>], pulse: &mut dyn Pulse) -> Result<Vec<Outcome>, EvaluateError> {
         let numbers: Vec<usize> = jobs.iter().map(|j| j.trial.number).collect();
         let batch = format!("{numbers:?} ");
-        let left = |j: &Job<'_>| {
-            Some(file::read_text(&j.folder.join("weights")).ok()?.strip_prefix(&batch)?.parse().ok()?)
-        };
+        let left =
+            |j: &Job<'_>| file::read_text(&j.folder.join("weights")).ok()?.strip_prefix(&batch)?.parse().ok();
         let begin: u32 = jobs.iter().map(left).collect::<Option<Vec<u32>>>().map_or(0, |l| l[0]);
         self.calls.push(numbers.clone());
         for epoch in begin + 1..=EPOCHS {
@@ -147,7 +149,7 @@ impl Oracle for Rounds {
         let runs = view.trials.iter().any(|t| t.status == Status::Running);
         match n - self.0 {
             0 if runs => Proposal::Wait,
-            k @ 0..2 => Proposal::Trial { values: values(0.0, 1 + k as i64), budget: budget(1, 3, Some(0)) },
+            k @ 0..2 => Proposal::Trial { values: values(0.0, [1, 2][k]), budget: budget(1, 3, Some(0)) },
             _ => Proposal::Exhausted,
         }
     }
