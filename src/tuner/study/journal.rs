@@ -71,17 +71,20 @@ impl Log {
             return Err(StudyError::Unwritable { what: event.kind() });
         }
         line.push(b'\n');
-        self.write(&line, sync).map_err(|source| {
+        let appended = self.write(&line);
+        if appended.is_err() {
             // Where even this fails, the next writer cuts.
             let _ = self.out.as_mut().map(|out| out.cut(self.at));
-            StudyError::Append { folder: self.folder.clone(), source }
-        })?;
+        }
+        // A whole line that cannot be synced stays, since others may have read it: the next look finds it.
+        let synced = appended.and_then(|()| self.out.as_mut().filter(|_| sync).map_or(Ok(()), Journal::sync));
+        synced.map_err(|source| StudyError::Append { folder: self.folder.clone(), source })?;
         self.at += line.len() as u64;
         self.lines += 1;
         Ok(())
     }
 
-    fn write(&mut self, line: &[u8], sync: bool) -> Result<(), FileError> {
+    fn write(&mut self, line: &[u8]) -> Result<(), FileError> {
         if self.out.is_none() {
             self.out = Some(Journal::open(&self.path, self.at)?);
         }
@@ -92,8 +95,7 @@ impl Log {
             out.append(&line[..room])?;
             return Err(FileError::write(&self.path, std::io::ErrorKind::StorageFull.into()));
         }
-        out.append(line)?;
-        if sync { out.sync() } else { Ok(()) }
+        out.append(line)
     }
 
     /// Returns the event of a line; `None` where the line is the last one and torn.

@@ -73,6 +73,7 @@ pub(super) struct Heart {
     stop: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
     path: PathBuf,
+    lock_path: PathBuf,
     _alive: Lock,
 }
 
@@ -80,7 +81,8 @@ impl Heart {
     /// Registers `worker`, under the study's lock; it beats by itself several times in `lease_s` seconds.
     pub(super) fn start(folder: &Path, worker: &str, lease_s: f64) -> Result<Self, StudyError> {
         file::create_folder(&folder.join(WORKERS))?;
-        let alive = Lock::take(&lock_path(folder, worker))?
+        let lock_path = lock_path(folder, worker);
+        let alive = Lock::take(&lock_path)?
             .ok_or_else(|| StudyError::Twin { folder: folder.into(), worker: worker.into() })?;
         let (stop, stopped) = mpsc::channel();
         let beat = Arc::new(Mutex::new(Beat::default()));
@@ -98,14 +100,16 @@ impl Heart {
                 let _ = write(&target, &now);
             }
         });
-        Ok(Self { beat, stop: Some(stop), thread: Some(thread), path, _alive: alive })
+        Ok(Self { beat, stop: Some(stop), thread: Some(thread), path, lock_path, _alive: alive })
     }
 
-    /// Says which batch is evaluated now.
+    /// Says which batch is evaluated now; that none is, is told with the next beat.
     pub(super) fn works_on(&self, lease: Option<u64>) {
         let mut beat = lock(&self.beat);
         *beat = Beat { beats: beat.beats + 1, lease, ..Beat::default() };
-        let _ = write(&self.path, &beat);
+        if lease.is_some() {
+            let _ = write(&self.path, &beat);
+        }
     }
 
     /// Says how far the batch is; it is told with the next beat.
@@ -119,8 +123,8 @@ impl Drop for Heart {
     fn drop(&mut self) {
         drop(self.stop.take());
         let _ = self.thread.take().map(JoinHandle::join);
-        // The lock's file stays until the next worker sweeps: it must not vanish while it is held.
-        let _ = file::remove_file(&self.path);
+        // What stays behind is swept by the next worker.
+        let _ = file::remove_file(&self.path).and_then(|()| file::remove_file(&self.lock_path));
     }
 }
 

@@ -14,6 +14,8 @@
 mod choose;
 mod error;
 mod event;
+#[cfg(test)]
+mod fake;
 mod header;
 mod journal;
 mod lease;

@@ -274,6 +274,9 @@ impl<'a> Worker<'a> {
     fn let_go(&mut self) {
         let Some(lease) = self.lease.take() else { return };
         self.heart.works_on(None);
+        if !self.study.holds(lease) {
+            return;
+        }
         // Where this fails, others take the batch over when this process ends.
         if let Ok(_held) = self.study.enter()
             && self.study.holds(lease)
