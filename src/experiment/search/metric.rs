@@ -26,7 +26,7 @@ pub const CATALOGUE: [TrialMetric; 8] = [
     metric("rmse", "Ah", Direction::Min, "root mean square error of the capacity"),
     metric("mse", "SoH^2", Direction::Min, "mean squared error of the SoH"),
     metric("mae", "Ah", Direction::Min, "mean absolute error of the capacity"),
-    metric("mape", "%", Direction::Min, "mean absolute error, relative to the capacity"),
+    metric("mape", "1", Direction::Min, "mean absolute error as a fraction of the capacity"),
     metric("r2", "1", Direction::Max, "coefficient of determination"),
     metric("max_error", "Ah", Direction::Min, "largest absolute error of the capacity"),
     metric(PARAMETERS, "1", Direction::Min, "number of weights of one network"),
