@@ -58,10 +58,7 @@ pub fn front<'a>(trials: &'a [Trial], objectives: &[Objective]) -> Vec<&'a Trial
 }
 
 /// Returns all completed trials, best first: by how many dominate them, then by the objectives in turn.
-pub fn ranked<'a>(
-    trials: impl IntoIterator<Item = &'a Trial>,
-    objectives: &[Objective],
-) -> Vec<&'a Trial> {
+pub fn ranked<'a>(trials: impl IntoIterator<Item = &'a Trial>, objectives: &[Objective]) -> Vec<&'a Trial> {
     let scored: Vec<_> = trials.into_iter().filter_map(|t| Some((t, t.costs(objectives)?))).collect();
     let several = objectives.len() > 1;
     let depth =

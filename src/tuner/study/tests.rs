@@ -89,6 +89,36 @@ proptest! {
     }
 }
 
+/// Works in the study of `folder`, which holds the first `kept` bytes of a journal, with the oracle that it asks for.
+fn finish_with_its_oracle(folder: &Path, header: Header, kept: &[u8]) -> Study {
+    file::write_atomic(&folder.join("journal.jsonl"), kept).unwrap();
+    let mut oracle = crate::tuner::oracle::create(header.config.oracle);
+    let (mut fake, mut rest) = (Fake { says: Some(&moody), ..Fake::default() }, nosy());
+    let mut study = Study::open(folder, header).unwrap();
+    let crew = Crew { oracle: oracle.as_mut(), ..crew(&mut fake, &mut rest) };
+    work_by(&Hand::default(), &mut study, crew, &options("w")).unwrap();
+    study
+}
+
+#[test]
+fn every_oracle_goes_on_as_if_nothing_had_happened() {
+    use crate::tuner::config::OracleKind::{Asha, Bayesian, Grid, Hyperband, Random};
+    for kind in [Random, Grid, Bayesian, Hyperband, Asha] {
+        let mut header = Header { epochs: 9, ..header(14) };
+        (header.config.oracle, header.config.together, header.config.initial) = (kind, 2, Some(4));
+        let whole = tempfile::tempdir().unwrap();
+        let expected = finish_with_its_oracle(whole.path(), header.clone(), b"");
+        assert!(expected.trials().len() > 9, "{kind:?}");
+        let bytes = journal(whole.path());
+        for cut in [0.35, 0.6, 0.8, 0.97] {
+            let folder = tempfile::tempdir().unwrap();
+            let kept = &bytes[..(cut * bytes.len() as f64) as usize];
+            let study = finish_with_its_oracle(folder.path(), header.clone(), kept);
+            assert_eq!(study.trials(), expected.trials(), "{kind:?}, killed at {cut}");
+        }
+    }
+}
+
 #[test]
 fn a_search_goes_on_after_an_error_and_where_a_folder_was_deleted() {
     let (_kept, expected) = finished(header(5));
