@@ -177,7 +177,16 @@ impl Canvas {
         let (fill, opacity) = (Color::from("white"), Some(0.78));
         let top = y - 0.82 * h;
         let (stroke, stroke_width) = (None, None);
-        self.scene.add(Primitive::Rect { x: left, y: top, width: w, height: h, fill, stroke, stroke_width, opacity });
+        self.scene.add(Primitive::Rect {
+            x: left,
+            y: top,
+            width: w,
+            height: h,
+            fill,
+            stroke,
+            stroke_width,
+            opacity,
+        });
         self.text((x, y), text, font);
     }
 
@@ -203,7 +212,15 @@ impl Canvas {
 
     fn circle(&mut self, (cx, cy): Point, r: f64, (fill, stroke, width): (&str, &str, f64)) {
         let (fill, stroke) = (Color::from(fill), Some(Color::from(stroke)));
-        self.scene.add(Primitive::Circle { cx, cy, r, fill, fill_opacity: None, stroke, stroke_width: Some(width) });
+        self.scene.add(Primitive::Circle {
+            cx,
+            cy,
+            r,
+            fill,
+            fill_opacity: None,
+            stroke,
+            stroke_width: Some(width),
+        });
     }
 
     fn cross(&mut self, (x, y): Point) {
@@ -214,7 +231,8 @@ impl Canvas {
 
     fn star(&mut self, (x, y): Point) {
         let corner = |k: u32| {
-            let (r, angle) = (if k % 2 == 0 { 9.0 } else { 3.9 }, f64::from(k) * std::f64::consts::PI / 5.0);
+            let (r, angle) =
+                (if k.is_multiple_of(2) { 9.0 } else { 3.9 }, f64::from(k) * std::f64::consts::PI / 5.0);
             (x + r * angle.sin(), y - r * angle.cos())
         };
         self.polygon(&(0..10).map(corner).collect::<Vec<_>>(), BEST);
@@ -230,7 +248,14 @@ impl Canvas {
         let d = format!("M {} Z", steps.join(" L "));
         let (fill, stroke) = (Some(Color::from(colour)), Color::from("white"));
         let (stroke_width, opacity, stroke_dasharray) = (0.8, None, None);
-        self.scene.add(Primitive::Path(Box::new(PathData { d, fill, stroke, stroke_width, opacity, stroke_dasharray })));
+        self.scene.add(Primitive::Path(Box::new(PathData {
+            d,
+            fill,
+            stroke,
+            stroke_width,
+            opacity,
+            stroke_dasharray,
+        })));
     }
 
     fn legend(&mut self, y: f64, entries: &[(Mark, String)]) -> f64 {
@@ -253,7 +278,7 @@ pub(super) fn shade(share: f64) -> String {
     ColorMap::Viridis.map(PALEST * share.clamp(0.0, 1.0))
 }
 
-/// Returns about how wide a text is, a little too wide rather than too narrow; the font is DejaVu Sans.
+/// Returns about how wide a text is, a little too wide rather than too narrow; the font is `DejaVu Sans`.
 pub(super) fn width(text: &str, size: u32) -> f64 {
     let em = |c: char| match c {
         'i' | 'j' | 'l' | ' ' | '.' | ',' | ':' | '\'' | '|' | '/' => 0.33,

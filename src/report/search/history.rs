@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::axis::Axis;
-use super::canvas::{BEST, Canvas, Mark, MARGIN, Pen, TRIAL, shade};
+use super::canvas::{BEST, Canvas, MARGIN, Mark, Pen, TRIAL, shade};
 use super::panel::{Marker, Panel, beyond, subtitle};
 use super::{Search, pareto};
 use crate::report::Figure;
@@ -33,8 +33,8 @@ fn course(search: &Search, objective: &Objective) -> Figure {
     let mut canvas = Canvas::new(900.0);
     let top = canvas.head(&format!("{}: history", search.name), &subtitle(search), &legend(search, &budgets));
     let panel = Panel { left: MARGIN + 66.0, top, width: 900.0 - 2.0 * MARGIN - 66.0, height: 380.0 };
-    panel.axes(&mut canvas, &x, &y);
-    panel.x_label(&mut canvas, "trial", 38.0);
+    let below = panel.axes(&mut canvas, &x, &y);
+    panel.x_label(&mut canvas, "trial", below);
     panel.y_label(&mut canvas, &search.axis_label(objective), 70.0);
     if scored.is_empty() {
         panel.say(&mut canvas, "no trial is completed yet");
@@ -105,7 +105,8 @@ struct Budgets(Vec<u32>);
 
 impl Budgets {
     fn of(scored: &[(&Trial, f64)]) -> Self {
-        let until: BTreeSet<u32> = scored.iter().filter_map(|(t, _)| Some(t.budget.as_ref()?.until)).collect();
+        let until: BTreeSet<u32> =
+            scored.iter().filter_map(|(t, _)| Some(t.budget.as_ref()?.until)).collect();
         Self(until.into_iter().collect())
     }
 

@@ -20,7 +20,10 @@ pub fn importance(search: &Search, effects: &[Effect]) -> Figure {
     let drawn = &rows[..rows.len().min(MOST_BARS)];
     let names = Names::of(search.space);
     let mut canvas = Canvas::new(800.0);
-    let legend = [(Mark::Bar(TRIAL), "alone".into()), (Mark::Bar(COLOURS[5]), "together with other parameters".into())];
+    let legend = [
+        (Mark::Bar(TRIAL), "alone".into()),
+        (Mark::Bar(COLOURS[5]), "together with other parameters".into()),
+    ];
     let metric = search.objective().map_or("the objective", |o| o.metric.as_str());
     let top = canvas.head(&format!("{}: importance for {metric}", search.name), &subtitle(search), &legend);
     let widest = drawn.iter().map(|e| width(names.short(&e.0), 12)).fold(40.0, f64::max).min(240.0);
@@ -32,7 +35,11 @@ pub fn importance(search: &Search, effects: &[Effect]) -> Figure {
         sheet.bar(&mut canvas, idx, (effect, &fitted(names.short(&effect.0), 12, widest)));
     }
     if drawn.is_empty() {
-        canvas.text((left + 20.0, top + 18.0), "not known yet: too few completed trials", Font::new(14, GREY));
+        canvas.text(
+            (left + 20.0, top + 18.0),
+            "not known yet: too few completed trials",
+            Font::new(14, GREY),
+        );
     }
     let more = rows.len() - drawn.len();
     let rest: f64 = rows[drawn.len()..].iter().map(|e| e.2).fold(0.0, f64::max);
@@ -81,7 +88,7 @@ impl Sheet {
             c.bar((self.left, y), (long(*total), BAR), COLOURS[5]);
             c.bar((self.left, y), (long(first.min(*total)), BAR), TRIAL);
         });
-        let text = format!("{} %", number::digits(100.0 * total, 2).trim_end_matches(".0"));
+        let text = format!("{} %", number::trimmed(&number::digits(100.0 * total, 2)));
         canvas.text((self.left + long(*total) + 6.0, y + BAR - 4.0), &text, Font::new(11, INK));
     }
 }

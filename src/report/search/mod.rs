@@ -111,9 +111,11 @@ impl<'a> Search<'a> {
     fn describe(&self, trial: &Trial) -> String {
         let names = Names::of(self.space);
         let readings = self.objectives.iter().map(|o| self.reading(trial, o));
-        let values = trial.values.iter().map(|(name, v)| format!("{} = {}", names.short(name), number::compact(v)));
+        let values =
+            trial.values.iter().map(|(name, v)| format!("{} = {}", names.short(name), number::compact(v)));
         let why = trial.message.iter().filter(|_| trial.status == Status::Failed).cloned();
-        let lines = std::iter::once(format!("trial {}", trial.number)).chain(readings).chain(values).chain(why);
+        let lines =
+            std::iter::once(format!("trial {}", trial.number)).chain(readings).chain(values).chain(why);
         lines.collect::<Vec<_>>().join("\n")
     }
 

@@ -19,15 +19,15 @@ pub(super) fn digits(value: f64, n: usize) -> String {
     if value != 0.0 && !(-4..6).contains(&exponent) {
         return format!("{value:.*e}", n - 1);
     }
-    let decimals = (n as i32 - 1 - exponent).max(0) as usize;
+    let decimals = n.saturating_add_signed(-1 - exponent as isize);
     format!("{value:.decimals$}")
 }
 
 /// Returns a power of ten as a product: `3×10⁻⁵`, `10⁶`.
 pub(super) fn power(value: f64) -> String {
-    let exponent = magnitude(value);
-    let mantissa = trimmed(&format!("{:.2}", value / 10_f64.powi(exponent)));
-    let raised: String = exponent.to_string().chars().map(superscript).collect();
+    let text = format!("{value:.2e}");
+    let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+    let (mantissa, raised) = (trimmed(mantissa), exponent.chars().map(superscript).collect::<String>());
     if mantissa == "1" { format!("10{raised}") } else { format!("{mantissa}×10{raised}") }
 }
 
@@ -48,7 +48,7 @@ pub(super) fn magnitude(value: f64) -> i32 {
 }
 
 /// Returns the text without zeros after its last digit; an exponent stays.
-fn trimmed(text: &str) -> String {
+pub(super) fn trimmed(text: &str) -> String {
     let (digits, exponent) = text.find('e').map_or((text, ""), |at| text.split_at(at));
     let digits =
         if digits.contains('.') { digits.trim_end_matches('0').trim_end_matches('.') } else { digits };
@@ -98,7 +98,13 @@ mod tests {
         let float = |v: f64| compact(&Value::Float(v));
         assert_eq!([float(0.5), float(1e-5), float(0.001_389_29)], ["0.5", "1e-5", "0.00139"]);
         assert_eq!(compact(&Value::Int(1234)), "1234");
-        assert_eq!((power(3e-5).as_str(), power(1e6).as_str(), power(0.001).as_str()), ("3×10⁻⁵", "10⁶", "10⁻³"));
-        assert_eq!((count(10_000).as_str(), count(999).as_str(), count(1_234_567).as_str()), ("10,000", "999", "1,234,567"));
+        assert_eq!(
+            (power(3e-5).as_str(), power(1e6).as_str(), power(0.001).as_str()),
+            ("3×10⁻⁵", "10⁶", "10⁻³")
+        );
+        assert_eq!(
+            (count(10_000).as_str(), count(999).as_str(), count(1_234_567).as_str()),
+            ("10,000", "999", "1,234,567")
+        );
     }
 }

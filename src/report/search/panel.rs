@@ -8,6 +8,10 @@ use crate::tuner::{Objective, Trial};
 /// Share of a panel left free on each side of its data.
 const PAD: f64 = 0.05;
 
+/// Room above the data, for failed trials, and below.
+const ABOVE: f64 = 26.0;
+const BELOW: f64 = 14.0;
+
 /// Trials above which marks have no tooltips; a file of 10,000 tooltips is slow to open.
 const MOST_TOOLTIPS: usize = 1000;
 
@@ -23,8 +27,8 @@ pub(super) struct Panel {
 impl Panel {
     /// Returns where shares of both axes are.
     pub(super) fn at(&self, x: f64, y: f64) -> Point {
-        let pad = |share: f64| PAD + share * (1.0 - 2.0 * PAD);
-        (self.left + pad(x) * self.width, self.top + (1.0 - pad(y)) * self.height)
+        let x = PAD + x * (1.0 - 2.0 * PAD);
+        (self.left + x * self.width, self.top + ABOVE + (1.0 - y) * (self.height - ABOVE - BELOW))
     }
 
     pub(super) fn bottom(&self) -> f64 {
@@ -33,20 +37,18 @@ impl Panel {
 
     /// Returns where failed trials are marked: above all values.
     pub(super) fn lintel(&self) -> f64 {
-        self.top + 8.0
+        self.top + 10.0
     }
 
-    /// Draws the grid, the names of the ticks and the frame.
-    pub(super) fn axes(&self, canvas: &mut Canvas, x: &Axis, y: &Axis) {
+    /// Draws the grid, the names of the ticks and the frame; returns how far below it the horizontal axis is named.
+    pub(super) fn axes(&self, canvas: &mut Canvas, x: &Axis, y: &Axis) -> f64 {
         let pen = Pen::new(GRID, 1.0);
-        for tick in y.ticks((self.height / 42.0) as usize) {
+        for tick in y.ticks((self.height / 36.0) as usize) {
             let (_, at) = self.at(0.0, tick.at);
             canvas.line((self.left, at), (self.left + self.width, at), &pen);
             canvas.text((self.left - 6.0, at + 4.0), &tick.label, Font::new(11, INK).end());
         }
-        let ticks = x.ticks((self.width / 48.0) as usize);
-        let room = (1.0 - 2.0 * PAD) * self.width / ticks.len().max(1) as f64;
-        let slanted = matches!(x, Axis::Levels(_)) && ticks.iter().any(|t| width(&t.label, 11) > room - 6.0);
+        let (ticks, slanted) = self.x_ticks(x);
         for tick in ticks {
             let (at, _) = self.at(tick.at, 0.0);
             canvas.line((at, self.top), (at, self.bottom()), &pen);
@@ -56,6 +58,22 @@ impl Panel {
         let frame = Pen::new("#9A9A9A", 1.0);
         let corners = [(self.left, self.top), (right, self.top), (right, bottom), (self.left, bottom)];
         canvas.path(corners.into_iter().chain([corners[0]]).collect(), &frame);
+        if slanted { 56.0 } else { 38.0 }
+    }
+
+    /// Returns as many ticks of the horizontal axis as have room, and whether they stand aslant, as long levels do.
+    fn x_ticks(&self, x: &Axis) -> (Vec<Tick>, bool) {
+        let length = (1.0 - 2.0 * PAD) * self.width;
+        let fits = |ticks: &Vec<Tick>| {
+            let widest = ticks.iter().map(|t| width(&t.label, 11)).fold(0.0, f64::max);
+            ticks.windows(2).all(|w| (w[1].at - w[0].at) * length > widest + 8.0)
+        };
+        if let Axis::Levels(levels) = x {
+            let all = x.ticks(levels.len());
+            return if fits(&all) { (all, false) } else { (x.ticks((length / 24.0) as usize), true) };
+        }
+        let ticks = (2..=10).rev().map(|most| x.ticks(most)).find(fits);
+        (ticks.unwrap_or_default(), false)
     }
 
     fn name_below(&self, canvas: &mut Canvas, at: f64, tick: &Tick, slanted: bool) {
@@ -64,7 +82,11 @@ impl Panel {
             let label = fitted(&tick.label, 10, 58.0);
             canvas.text((at + 4.0, bottom + 13.0), &label, Font::new(10, INK).end().turned(-30.0));
         } else {
-            canvas.text((at, bottom + 16.0), &fitted(&tick.label, 11, self.width), Font::new(11, INK).middle());
+            canvas.text(
+                (at, bottom + 16.0),
+                &fitted(&tick.label, 11, self.width),
+                Font::new(11, INK).middle(),
+            );
         }
     }
 
@@ -129,9 +151,11 @@ pub(super) fn colour_bar(canvas: &mut Canvas, bar: &Panel, axis: &Axis, dark_hig
 /// Returns how many trials there are in which state, and the best: the subtitle of every figure.
 pub(super) fn subtitle(search: &Search) -> String {
     let running = search.trials.len() - search.scored_by_all() - search.failed().len();
-    let counts = [(search.scored_by_all(), "completed"), (search.failed().len(), "failed"), (running, "running")];
+    let counts =
+        [(search.scored_by_all(), "completed"), (search.failed().len(), "failed"), (running, "running")];
     let counts = counts.iter().filter(|(n, what)| *n > 0 || *what == "completed");
-    let mut text = counts.map(|(n, what)| format!("{} {what}", number::count(*n))).collect::<Vec<_>>().join(", ");
+    let mut text =
+        counts.map(|(n, what)| format!("{} {what}", number::count(*n))).collect::<Vec<_>>().join(", ");
     if let (Some(best), [objective]) = (search.best(), search.objectives) {
         text.push_str(&format!(" · best: trial {}, {}", best.number, search.reading(best, objective)));
     }
@@ -141,5 +165,7 @@ pub(super) fn subtitle(search: &Search) -> String {
 /// Returns the sentence on marks at the end of an axis, if there are any.
 pub(super) fn beyond(axis: &Axis, values: &[f64], objective: &Objective) -> Option<String> {
     let n = values.iter().filter(|v| axis.is_beyond(**v)).count();
-    (n > 0).then(|| format!("Triangles: {n} trials whose {} lies beyond the axis.", objective.metric))
+    let marks =
+        if n == 1 { "Triangle: 1 trial".into() } else { format!("Triangles: {} trials", number::count(n)) };
+    (n > 0).then(|| format!("{marks} whose {} lies beyond the axis.", objective.metric))
 }

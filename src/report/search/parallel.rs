@@ -22,7 +22,7 @@ const BELOW: f64 = 30.0;
 
 /// Draws each trial as a line through its values, the best on top; failed trials are dashed.
 ///
-/// A parameter that a trial does not have is at the level `–` below its axis. Of many parameters the ten most important are
+/// A parameter that a trial does not have is at a level of its own below the axis. Of many parameters the ten most important are
 /// drawn: `effects` says which they are.
 pub fn parallel(search: &Search, effects: &[Effect]) -> Figure {
     let params = chosen(search, effects);
@@ -30,18 +30,23 @@ pub fn parallel(search: &Search, effects: &[Effect]) -> Figure {
     let Some(objective) = search.objective() else { return super::history(search) };
     let values: Vec<f64> = scored.iter().map(|(_, v)| *v).collect();
     let mut canvas = Canvas::new((2.0 * MARGIN + ROOM * (params.len() + 1) as f64 + 40.0).max(640.0));
-    let lines = [
-        (Mark::Stroke(Pen::new(BEST, 3.0)), "best".into()),
-        (Mark::Stroke(Pen::new(shade(0.0), 1.6)), "good".into()),
-        (Mark::Stroke(Pen::new(shade(1.0), 1.6)), "bad".into()),
-        (Mark::Stroke(Pen::new("#8C8C8C", 1.2).dashed()), "failed".into()),
-    ];
-    let top = canvas.head(&format!("{}: values of each trial", search.name), &subtitle(search), &lines) + 36.0;
-    let picture = Picture { search, objective, params: &params, top, score: Axis::of_objective(&values, objective.direction) };
+    let top = canvas.head(
+        &format!("{}: values of each trial", search.name),
+        &subtitle(search),
+        &legend(search, objective),
+    ) + 36.0;
+    let picture = Picture {
+        search,
+        objective,
+        params: &params,
+        top,
+        score: Axis::of_objective(&values, objective.direction),
+    };
     picture.draw(&mut canvas, &scored);
-    let mut remarks: Vec<String> = beyond(&picture.score, &values, objective).map(|_| {
-        format!("Values of {} beyond the axis are drawn at its end.", objective.metric)
-    }).into_iter().collect();
+    let mut remarks: Vec<String> = beyond(&picture.score, &values, objective)
+        .map(|_| format!("Values of {} beyond the axis are drawn at its end.", objective.metric))
+        .into_iter()
+        .collect();
     let all = search.varied(&[]).len();
     if all > params.len() {
         let which = if effects.is_empty() { "first" } else { "most important" };
@@ -50,7 +55,33 @@ pub fn parallel(search: &Search, effects: &[Effect]) -> Figure {
     if scored.len() > MOST_LINES {
         remarks.push(format!("The best {MOST_LINES} of {} trials.", number::count(scored.len())));
     }
-    canvas.finish(search, top + HEIGHT + BELOW + 10.0, &remarks)
+    canvas.finish(search, top + HEIGHT + BELOW + 24.0, &remarks)
+}
+
+fn legend(search: &Search, objective: &Objective) -> Vec<(Mark, String)> {
+    let (better, worse) = match objective.direction {
+        Direction::Min => ("low", "high"),
+        Direction::Max => ("high", "low"),
+    };
+    let line = |colour: String, width, text: String| (Mark::Stroke(Pen::new(colour, width)), text);
+    let mut legend = vec![
+        line(BEST.into(), 3.0, "best".into()),
+        line(shade(0.0), 1.6, format!("{better} {}, better", objective.metric)),
+        line(shade(1.0), 1.6, format!("{worse} {}, worse", objective.metric)),
+    ];
+    if !search.failed().is_empty() {
+        legend.push((Mark::Stroke(failed_pen()), "failed".into()));
+    }
+    legend
+}
+
+/// Returns where an upright axis is.
+fn rail(idx: usize) -> f64 {
+    MARGIN + ROOM * (idx as f64 + 0.5)
+}
+
+fn failed_pen() -> Pen {
+    Pen::new("#4D4D4D", 1.3).dashed()
 }
 
 /// Returns the parameters to draw, in the order of the space, so that parents stand before their children.
@@ -69,20 +100,19 @@ struct Picture<'a, 'b> {
 
 impl Picture<'_, '_> {
     fn draw(&self, canvas: &mut Canvas, scored: &[(&Trial, f64)]) {
-        let values = |p: &Param| self.search.trials.iter().filter_map(|t| t.values.get(&p.name)).collect::<Vec<_>>();
+        let values =
+            |p: &Param| self.search.trials.iter().filter_map(|t| t.values.get(&p.name)).collect::<Vec<_>>();
         let axes: Vec<Axis> =
             self.params.iter().map(|p| Axis::of_domain(&p.domain, values(p).into_iter())).collect();
         self.rails(canvas);
         let marker = Marker { search: self.search };
         for trial in self.search.failed().into_iter().take(MOST_LINES) {
-            let pen = Pen::new("#8C8C8C", 1.2).dashed();
-            let points = self.points(trial, &axes);
+            let mut points = self.points(trial, &axes);
+            let end = (rail(axes.len()), self.top + HEIGHT + BELOW);
+            points.push(end);
             canvas.group("tt trial failed", marker.tooltip(trial), |c| {
-                let end = points.last().copied();
-                c.path(points, &pen);
-                if let Some(end) = end {
-                    c.mark(end, &Mark::Cross);
-                }
+                c.path(points, &failed_pen());
+                c.mark(end, &Mark::Cross);
             });
         }
         self.lines(canvas, scored, &axes);
@@ -101,7 +131,7 @@ impl Picture<'_, '_> {
         ranked.sort_by_key(|(t, _)| Some(t.number) != best);
         for (trial, value) in ranked.iter().take(MOST_LINES).rev() {
             let mut points = self.points(trial, axes);
-            points.push((self.x(axes.len()), self.top + (1.0 - self.score.at(*value)) * HEIGHT));
+            points.push((rail(axes.len()), self.top + (1.0 - self.score.at(*value)) * HEIGHT));
             let is_best = Some(trial.number) == best;
             let class = if is_best { "tt trial best" } else { "tt trial completed" };
             canvas.group(class, marker.tooltip(trial), |c| {
@@ -122,16 +152,12 @@ impl Picture<'_, '_> {
         if self.objective.direction == Direction::Min { at } else { 1.0 - at }
     }
 
-    fn x(&self, idx: usize) -> f64 {
-        MARGIN + ROOM * (idx as f64 + 0.5)
-    }
-
     fn points(&self, trial: &Trial, axes: &[Axis]) -> Vec<Point> {
         let y = |param: &Param, axis: &Axis| match trial.values.get(&param.name).and_then(|v| axis.place(v)) {
             Some(at) => self.top + (1.0 - at - jitter(trial.number) * axis.slack().min(0.05)) * HEIGHT,
             None => self.top + HEIGHT + BELOW + 6.0 * jitter(trial.number),
         };
-        self.params.iter().zip(axes).enumerate().map(|(idx, (p, axis))| (self.x(idx), y(p, axis))).collect()
+        self.params.iter().zip(axes).enumerate().map(|(idx, (p, axis))| (rail(idx), y(p, axis))).collect()
     }
 
     /// Draws the upright lines and the names above them, in two rows where they are long.
@@ -142,33 +168,41 @@ impl Picture<'_, '_> {
             self.params.iter().map(|p| names.short(&p.name)).chain([label.as_str()]).collect();
         let staggered = titles.iter().any(|t| width(t, 12) > ROOM - 8.0);
         for (idx, title) in titles.iter().enumerate() {
-            let x = self.x(idx);
+            let x = rail(idx);
             canvas.line((x, self.top), (x, self.top + HEIGHT), &Pen::new("#9A9A9A", 1.2));
-            let (up, room) = if staggered { (12.0 + 16.0 * (idx % 2) as f64, 2.0 * ROOM - 12.0) } else { (12.0, ROOM) };
+            let (up, room) =
+                if staggered { (12.0 + 16.0 * (idx % 2) as f64, 2.0 * ROOM - 12.0) } else { (12.0, ROOM) };
+            let room = room.min(2.0 * (x - 6.0)).min(2.0 * (canvas.width() - x - 6.0));
             canvas.text((x, self.top - up), &fitted(title, 12, room), Font::new(12, INK).middle());
         }
     }
 
     fn names(&self, canvas: &mut Canvas, idx: usize, axis: &Axis) {
-        let x = self.x(idx);
+        let x = rail(idx);
         for tick in axis.ticks(9) {
             let y = self.top + (1.0 - tick.at) * HEIGHT;
             canvas.line((x - 4.0, y), (x, y), &Pen::new(INK, 1.0));
-            canvas.plate((x - 7.0, y + 4.0), &fitted(&tick.label, 11, ROOM - 30.0), Font::new(11, INK).end());
+            canvas.plate(
+                (x - 7.0, y + 4.0),
+                &fitted(&tick.label, 11, (ROOM - 30.0).min(x - 14.0)),
+                Font::new(11, INK).end(),
+            );
         }
-        let absent = |t: &&Trial| t.status != Status::Running && !t.values.contains_key(&self.params[idx].name);
+        let absent =
+            |t: &&Trial| t.status != Status::Running && !t.values.contains_key(&self.params[idx].name);
         if self.search.trials.iter().any(|t| absent(&t)) {
             let y = self.top + HEIGHT + BELOW;
-            canvas.plate((x - 8.0, y + 4.0), "–", Font::new(11, GREY).end());
+            canvas.text((x, y + 20.0), "absent", Font::new(11, GREY).middle());
         }
     }
 
     /// Draws the objective's axis as the scale of the colours.
     fn scale(&self, canvas: &mut Canvas) {
-        let (left, min) = (self.x(self.params.len()), self.objective.direction == Direction::Min);
+        let (left, min) = (rail(self.params.len()), self.objective.direction == Direction::Min);
         let bar = Panel { left, top: self.top, width: 12.0, height: HEIGHT };
         colour_bar(canvas, &bar, &self.score, !min);
-        let better = if min { "lower is better" } else { "higher is better" };
-        canvas.text((left + 6.0, self.top + HEIGHT + 20.0), better, Font::new(11, GREY).middle());
+        if !self.search.failed().is_empty() {
+            canvas.text((left, self.top + HEIGHT + BELOW + 20.0), "failed", Font::new(11, GREY).middle());
+        }
     }
 }

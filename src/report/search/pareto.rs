@@ -23,8 +23,8 @@ pub(super) fn pareto(search: &Search, first: &Objective, second: &Objective) -> 
     let title = format!("{}: {} and {}", search.name, first.metric, second.metric);
     let top = canvas.head(&title, &subtitle(search), &legend);
     let panel = Panel { left: MARGIN + 70.0, top, width: 900.0 - 2.0 * MARGIN - 70.0, height: 420.0 };
-    panel.axes(&mut canvas, &x, &y);
-    panel.x_label(&mut canvas, &search.axis_label(first), 38.0);
+    let below = panel.axes(&mut canvas, &x, &y);
+    panel.x_label(&mut canvas, &search.axis_label(first), below);
     panel.y_label(&mut canvas, &search.axis_label(second), 74.0);
     if scored.is_empty() {
         panel.say(&mut canvas, "no trial is completed yet");
@@ -40,7 +40,8 @@ pub(super) fn pareto(search: &Search, first: &Objective, second: &Objective) -> 
     }
     let places: Vec<_> = front.iter().filter_map(|t| Some((*t, both(t)?))).collect();
     if search.objectives.len() == 2 {
-        let corners = stairs(places.iter().map(|(_, (a, b))| panel.at(x.at(*a), y.at(*b))).collect());
+        let points: Vec<_> = places.iter().map(|(_, (a, b))| panel.at(x.at(*a), y.at(*b))).collect();
+        let corners = stairs(&points);
         canvas.group("front", None, |c| c.path(corners, &Pen::new(BEST, 1.6)));
     }
     for (trial, (a, b)) in places {
@@ -48,13 +49,14 @@ pub(super) fn pareto(search: &Search, first: &Objective, second: &Objective) -> 
     }
     let cut = [beyond(&x, &xs, first), beyond(&y, &ys, second)];
     let more = search.objectives.len() - 2;
-    let more = (more > 0).then(|| format!("The front is that of all objectives; {more} of them are not drawn."));
+    let more =
+        (more > 0).then(|| format!("The front is that of all objectives; {more} of them are not drawn."));
     let remarks: Vec<String> = cut.into_iter().flatten().chain(more).collect();
     canvas.finish(search, panel.bottom() + 44.0, &remarks)
 }
 
 /// Returns the edge of what the front beats: from each point level to the next, then up or down to it.
-fn stairs(points: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
+fn stairs(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
     let corners = points.windows(2).flat_map(|w| [w[0], (w[1].0, w[0].1)]).collect::<Vec<_>>();
     corners.into_iter().chain(points.last().copied()).collect()
 }

@@ -11,8 +11,8 @@ use crate::tuner::{Objective, Param, Trial};
 const MOST_PANELS: usize = 16;
 
 /// Size of a panel, and of its room.
-const PANEL: (f64, f64) = (232.0, 190.0);
-const ROOM: (f64, f64) = (262.0, 264.0);
+const PANEL: (f64, f64) = (232.0, 200.0);
+const ROOM: (f64, f64) = (284.0, 274.0);
 
 /// Draws a panel a parameter, the most important first where `effects` are known; trials without it are absent from it.
 pub fn slices(search: &Search, effects: &[Effect]) -> Figure {
@@ -23,17 +23,21 @@ pub fn slices(search: &Search, effects: &[Effect]) -> Figure {
     let values: Vec<f64> = scored.iter().map(|(_, v)| *v).collect();
     let n_columns = params.len().clamp(2, 4);
     let mut canvas = Canvas::new(2.0 * MARGIN + 60.0 + ROOM.0 * n_columns as f64 + 70.0);
-    let legend = [
-        (Mark::Dot(4.0, shade(0.0)), "completed, dark: late".into()),
-        (Mark::Cross, "failed".into()),
-        (Mark::Star, "best".into()),
-    ];
+    let mut legend = vec![(Mark::Dot(4.0, shade(0.0)), "completed".into()), (Mark::Star, "best".into())];
+    if !search.failed().is_empty() {
+        legend.push((Mark::Cross, "failed".into()));
+    }
     let top = canvas.head(&format!("{}: each parameter alone", search.name), &subtitle(search), &legend);
-    let slices = Slices { search, objective, y: Axis::of_objective(&values, objective.direction), scored: &scored };
+    let slices =
+        Slices { search, objective, y: Axis::of_objective(&values, objective.direction), scored: &scored };
     for (idx, param) in params.iter().enumerate() {
         let (column, row) = ((idx % n_columns) as f64, (idx / n_columns) as f64);
         let (left, top) = (MARGIN + 66.0 + ROOM.0 * column, top + ROOM.1 * row);
-        slices.draw(&mut canvas, param, (Panel { left, top, width: PANEL.0, height: PANEL.1 }, column == 0.0));
+        slices.draw(
+            &mut canvas,
+            param,
+            (Panel { left, top, width: PANEL.0, height: PANEL.1 }, column == 0.0),
+        );
     }
     slices.bar(&mut canvas, top);
     let mut remarks: Vec<String> = beyond(&slices.y, &values, objective).into_iter().collect();
@@ -55,8 +59,7 @@ impl Slices<'_, '_> {
     fn draw(&self, canvas: &mut Canvas, param: &Param, (panel, is_first): (Panel, bool)) {
         let values = self.search.trials.iter().filter_map(|t| t.values.get(&param.name));
         let x = Axis::of_domain(&param.domain, values);
-        panel.axes(canvas, &x, &self.y);
-        let below = if matches!(x, Axis::Levels(_)) { 54.0 } else { 36.0 };
+        let below = panel.axes(canvas, &x, &self.y);
         panel.x_label(canvas, Names::of(self.search.space).short(&param.name), below);
         if is_first {
             panel.y_label(canvas, &self.search.label(&self.objective.metric), 62.0);
@@ -91,7 +94,12 @@ impl Slices<'_, '_> {
 
     /// Draws the scale of the colours at the right of the first row.
     fn bar(&self, canvas: &mut Canvas, top: f64) {
-        let bar = Panel { left: canvas.width() - MARGIN - 62.0, top: top + 14.0, width: 12.0, height: PANEL.1 - 14.0 };
+        let bar = Panel {
+            left: canvas.width() - MARGIN - 62.0,
+            top: top + 14.0,
+            width: 12.0,
+            height: PANEL.1 - 14.0,
+        };
         canvas.text((bar.left, top + 4.0), "trial", Font::new(12, INK));
         colour_bar(canvas, &bar, &self.numbers(), true);
     }

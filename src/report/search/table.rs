@@ -23,7 +23,7 @@ const MOST_REASONS: usize = 5;
 /// Most lines of one trial's values.
 const MOST_LINES: usize = 3;
 
-/// Returns the table of trials: completed ones best first, then running and failed ones; at most `most` rows.
+/// Returns the table of trials: completed ones best first with their rank, then running and failed ones; at most `most` rows.
 pub fn show(search: &Search, most: usize) -> String {
     let trials = ordered(search);
     let shown = &trials[..trials.len().min(most)];
@@ -65,7 +65,7 @@ pub fn importance(search: &Search, effects: &[Effect]) -> String {
     let percent = |share: f64| format!("{:.1}", 100.0 * share);
     let row = |(name, first, total): &Effect| {
         let bar = "█".repeat((total.min(1.0) * 40.0).round() as usize);
-        vec![format!("{:<}", names.short(name)), percent(*first), percent(*total), format!("{bar:<40}")]
+        vec![names.short(name).to_owned(), percent(*first), percent(*total), format!("{bar:<40}")]
     };
     let head = ["", "alone", "total", &format!("{:<40}", "")].map(String::from).to_vec();
     let rows: Vec<_> = std::iter::once(head).chain(effects.iter().map(row)).collect();
@@ -85,12 +85,17 @@ pub fn summary(search: &Search) -> String {
         number::count(running)
     );
     let front = front(search.trials, search.objectives);
-    let readings = |t: &Trial| search.objectives.iter().map(|o| search.reading(t, o)).collect::<Vec<_>>().join(", ");
+    let readings =
+        |t: &Trial| search.objectives.iter().map(|o| search.reading(t, o)).collect::<Vec<_>>().join(", ");
     match (front.first(), search.objectives.len()) {
         (Some(best), 1) => text.push_str(&format!("best    trial {}, {}\n", best.id, readings(best))),
         (Some(best), _) => {
             let n = front.len();
-            text.push_str(&format!("front   {n} trials; the first is trial {}, {}\n", best.id, readings(best)));
+            text.push_str(&format!(
+                "front   {n} trials; the first is trial {}, {}\n",
+                best.id,
+                readings(best)
+            ));
         }
         _ => {}
     }
@@ -116,10 +121,10 @@ fn rows(search: &Search, trials: &[&Trial]) -> String {
             return text;
         }
     }
-    let text = aligned(&table(search, trials, &[]));
-    let mut lines = text.lines();
-    let mut text = format!("{}\n", lines.next().unwrap_or_default());
-    for (line, trial) in lines.zip(trials) {
+    let table = aligned(&table(search, trials, &[]));
+    let head = table.lines().count() - trials.len();
+    let mut text: String = table.lines().take(head).map(|line| format!("{line}\n")).collect();
+    for (line, trial) in table.lines().skip(head).zip(trials) {
         text.push_str(&format!("{line}\n{}", values(search, trial, &params)));
     }
     text
@@ -128,29 +133,41 @@ fn rows(search: &Search, trials: &[&Trial]) -> String {
 fn table(search: &Search, trials: &[&Trial], params: &[&Param]) -> Vec<Vec<String>> {
     let names = Names::of(search.space);
     let objectives = search.objectives.iter().map(|o| search.label(&o.metric));
-    let mut head = vec!["rank".to_owned(), "trial".into(), "status".into()];
+    let mut head = vec!["rank".to_owned(), "trial".into()];
     head.extend(objectives.flat_map(|label| [label, "sd".into()]));
     head.push("epochs".into());
-    head.extend(params.iter().map(|p| cut(names.short(&p.name), MOST_CHARACTERS)));
+    let mut above = vec![String::new(); head.len()];
+    for [upper, lower] in params.iter().map(|p| broken(&cut(names.short(&p.name), 2 * MOST_CHARACTERS))) {
+        above.push(upper);
+        head.push(lower);
+    }
     head.push("s".into());
-    let row = |(rank, trial): (usize, &&Trial)| {
-        let is_ranked = trial.costs(search.objectives).is_some();
-        let rank = if is_ranked { (rank + 1).to_string() } else { String::new() };
-        let mut row = vec![rank, cut(&trial.id, MOST_CHARACTERS), status(search, trial).to_owned()];
+    let row = |(idx, trial): (usize, &&Trial)| {
+        let mut row = vec![rank(search, trial, idx), cut(&trial.id, MOST_CHARACTERS)];
         row.extend(search.objectives.iter().flat_map(|o| figures(trial, o)));
         row.push(epochs(trial));
         row.extend(params.iter().map(|p| value(trial, p)));
         row.push(trial.evaluation.as_ref().map_or_else(String::new, |e| seconds(e.seconds)));
         row
     };
-    std::iter::once(head).chain(trials.iter().enumerate().map(row)).collect()
+    let heads = [above, head].into_iter().filter(|row| row.iter().any(|cell| !cell.is_empty()));
+    heads.chain(trials.iter().enumerate().map(row)).collect()
 }
 
-fn status(search: &Search, trial: &Trial) -> &'static str {
+/// Returns the rank of a completed trial, or the state of another.
+fn rank(search: &Search, trial: &Trial, idx: usize) -> String {
     match trial.status {
-        Status::Running => "running",
-        Status::Completed if trial.costs(search.objectives).is_some() => "completed",
-        _ => "failed",
+        Status::Running => "running".into(),
+        Status::Completed if trial.costs(search.objectives).is_some() => (idx + 1).to_string(),
+        _ => "failed".into(),
+    }
+}
+
+/// Returns a name over two lines, broken before its last word where it is long.
+fn broken(name: &str) -> [String; 2] {
+    match name.rfind('_').filter(|at| *at > 0 && name.chars().count() > 6) {
+        Some(at) => [name[..at].into(), name[at..].into()],
+        None => [String::new(), name.into()],
     }
 }
 
@@ -195,7 +212,8 @@ fn value(trial: &Trial, param: &Param) -> String {
 fn values(search: &Search, trial: &Trial, params: &[&Param]) -> String {
     let names = Names::of(search.space);
     let present = params.iter().filter(|p| trial.values.contains_key(&p.name));
-    let texts: Vec<String> = present.map(|p| format!("{}={}", names.short(&p.name), value(trial, p))).collect();
+    let texts: Vec<String> =
+        present.map(|p| format!("{}={}", names.short(&p.name), value(trial, p))).collect();
     let mut lines = vec![String::new()];
     for (idx, text) in texts.iter().enumerate() {
         let line = lines.last().map_or(0, |l| l.chars().count());

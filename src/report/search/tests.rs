@@ -40,11 +40,16 @@ fn score(values: &Values) -> f64 {
     let rate = (number("train/learning_rate").unwrap() / 2e-3).log10();
     let flat = if values["model/activation"] == Value::Text("tanh".into()) { 0.0 } else { 0.006 };
     let wide = number("model/units_0").unwrap() / 256.0;
-    0.031 + 0.014 * rate * rate + flat + 0.008 * (1.0 - wide).powi(2) + 0.02 * number("train/dropout").unwrap().powi(2)
+    0.031
+        + 0.014 * rate * rate
+        + flat
+        + 0.008 * (1.0 - wide).powi(2)
+        + 0.02 * number("train/dropout").unwrap().powi(2)
 }
 
 fn measured(mean: f64, sd: f64) -> Measurement {
-    let folds = [("B0005", 0.9), ("B0006", 1.1)].map(|(f, k)| (f.to_owned(), vec![k * (mean - sd), k * (mean + sd)]));
+    let folds =
+        [("B0005", 0.9), ("B0006", 1.1)].map(|(f, k)| (f.to_owned(), vec![k * (mean - sd), k * (mean + sd)]));
     Measurement { mean, folds: folds.into() }
 }
 
@@ -61,7 +66,8 @@ fn trials(n: usize) -> Vec<Trial> {
             return trial;
         }
         let rmse = score(&trial.values) * (1.0 + 0.03 * random.random::<f64>());
-        let latency = 20.0 + 0.2 * trial.values["model/units_0"].as_f64().unwrap() + 30.0 * random.random::<f64>();
+        let latency =
+            20.0 + 0.2 * trial.values["model/units_0"].as_f64().unwrap() + 30.0 * random.random::<f64>();
         let metrics = [("rmse".into(), measured(rmse, 0.0004)), ("latency".into(), measured(latency, 1.0))];
         let evaluation = Some(Evaluation { epoch: 120, metrics: metrics.into(), seconds: 12.3 });
         Trial { status: Status::Completed, evaluation, ..trial }
@@ -129,34 +135,50 @@ fn count(figure: &Figure, class: &str) -> usize {
 #[test]
 fn every_figure_can_be_stored() {
     let temporary = tempfile::tempdir().unwrap();
-    let folder = std::env::var_os("FADECAST_FIGURES").map_or_else(|| temporary.path().into(), std::path::PathBuf::from);
+    let folder = std::env::var_os("FADECAST_FIGURES")
+        .map_or_else(|| temporary.path().into(), std::path::PathBuf::from);
     let store = |name: &str, figure: &Figure| {
         figure.save(&folder.join(name)).unwrap();
         assert!(folder.join(name).with_extension("png").metadata().unwrap().len() > 5000, "{name}");
     };
     let names = ["history", "parallel", "slices", "importance"];
-    see(&space(), &one(), &trials(41), |s| names.iter().zip(all(s, &effects())).for_each(|(n, f)| store(n, &f)));
+    see(&space(), &one(), &trials(41), |s| {
+        names.iter().zip(all(s, &effects())).for_each(|(n, f)| store(n, &f));
+    });
     see(&space(), &one(), &with_budgets(trials(41)), |s| store("hyperband", &history(s)));
     see(&space(), &two(), &trials(41), |s| store("pareto", &history(s)));
     let (space, trials) = crowded();
-    see(&space, &one(), &trials, |s| ["h", "p", "s", "i"].iter().zip(all(s, &many_effects())).for_each(|(n, f)| store(&format!("crowded-{n}"), &f)));
+    see(&space, &one(), &trials, |s| {
+        ["h", "p", "s", "i"]
+            .iter()
+            .zip(all(s, &many_effects()))
+            .for_each(|(n, f)| store(&format!("crowded-{n}"), &f));
+    });
 }
 
 #[test]
 fn every_trial_has_its_mark() {
     see(&space(), &one(), &trials(41), |s| {
         let [history, parallel, slices, _] = all(s, &effects());
-        assert_eq!((count(&history, "completed"), count(&history, "failed"), count(&history, "best")), (37, 3, 1));
-        assert_eq!((count(&parallel, "completed"), count(&parallel, "failed"), count(&parallel, "best")), (36, 3, 1));
-        assert_eq!((count(&slices, "best"), count(&slices, "failed") % 3), (8 - absent(s), 0_usize.min(1)));
+        assert_eq!(
+            (count(&history, "completed"), count(&history, "failed"), count(&history, "best")),
+            (37, 3, 1)
+        );
+        assert_eq!(
+            (count(&parallel, "completed"), count(&parallel, "failed"), count(&parallel, "best")),
+            (36, 3, 1)
+        );
+        assert_eq!(
+            (count(&slices, "best"), count(&slices, "failed")),
+            (present(s, 3), present(s, 5) + present(s, 17) + present(s, 30))
+        );
         assert!(history.svg().contains("rmse [Ah], lower is better"));
     });
     see(&space(), &two(), &trials(41), |s| assert_eq!(count(&history(s), "completed"), 37));
 }
 
-fn absent(search: &Search) -> usize {
-    let best = search.best().unwrap();
-    search.space.params.iter().filter(|p| !best.values.contains_key(&p.name)).count()
+fn present(search: &Search, number: usize) -> usize {
+    search.space.params.iter().filter(|p| search.trials[number].values.contains_key(&p.name)).count()
 }
 
 /// Returns 200 parameters of every kind, with long names and many levels.
@@ -207,7 +229,9 @@ fn degenerate_searches_are_drawn_too() {
     let single = Space { params: space().params[..1].to_vec() };
     let none = Space::default();
     for trials in [&[], &many[..1], &failed[..], &constant[..], &undefined[..]] {
-        for (space, objectives) in [(&space(), one()), (&single, one()), (&none, one()), (&space(), two()), (&space(), vec![])] {
+        for (space, objectives) in
+            [(&space(), one()), (&single, one()), (&none, one()), (&space(), two()), (&space(), vec![])]
+        {
             see(space, &objectives, trials, |s| {
                 for figure in all(s, &[]).iter().chain(&all(s, &[("x".into(), f64::NAN, 0.1)])) {
                     assert!(!figure.svg().contains("NaN") && !figure.svg().contains("inf\""), "{s:?}");
@@ -217,7 +241,9 @@ fn degenerate_searches_are_drawn_too() {
             });
         }
     }
-    see(&space(), &one(), &undefined, |s| assert_eq!((count(&history(s), "failed"), count(&history(s), "completed")), (40, 0)));
+    see(&space(), &one(), &undefined, |s| {
+        assert_eq!((count(&history(s), "failed"), count(&history(s), "completed")), (40, 0));
+    });
 }
 
 #[test]
@@ -226,7 +252,7 @@ fn an_outlier_is_an_arrow_and_what_is_left_out_is_said() {
     see(&space, &one(), &trials, |s| {
         let [history, parallel, slices, _] = all(s, &many_effects());
         assert_eq!((count(&history, "beyond"), count(&history, "completed")), (1, 119));
-        assert!(history.svg().contains("Triangles: 1 trials"));
+        assert!(history.svg().contains("Triangle: 1 trial "));
         assert!(parallel.svg().contains("The 10 most important of 200 parameters."));
         assert!(slices.svg().contains("The 16 most important of 200 parameters."));
     });
@@ -238,4 +264,87 @@ fn names_are_as_short_as_they_can_be() {
     let space = Space { params: names.map(|n| param(n, Domain::Bool, &[])).into() };
     let short = Names::of(&space);
     assert_eq!(names.map(|n| short.short(n)), ["units_0", "model/dropout", "train/dropout", "lr"]);
+}
+
+/// Returns four trials, one of each kind and the best with one execution only.
+fn few() -> (Space, Vec<Trial>) {
+    let all = space().params;
+    let space = Space { params: vec![all[1].clone(), all[5].clone()] };
+    let trial = |number: usize, units: i64, rate: f64| {
+        let values =
+            [("model/units_0".into(), Value::Int(units)), ("train/learning_rate".into(), Value::Float(rate))];
+        Trial::new(number, format!("{number:02}"), values.into(), None)
+    };
+    let evaluated = |trial: Trial, rmse: Measurement, (epoch, seconds): (u32, f64)| {
+        let metrics = [("rmse".to_owned(), rmse)].into();
+        Trial { status: Status::Completed, evaluation: Some(Evaluation { epoch, metrics, seconds }), ..trial }
+    };
+    let folds = [("B0005".to_owned(), vec![0.03, 0.05]), ("B0006".to_owned(), vec![0.05, 0.07])].into();
+    let alone = Measurement { mean: 0.031, ..Measurement::default() };
+    let trials = vec![
+        evaluated(trial(0, 64, 1e-3), Measurement { mean: 0.05, folds }, (12, 1.5)),
+        Trial { status: Status::Failed, message: Some("diverged".into()), ..trial(1, 32, 0.01) },
+        evaluated(trial(2, 256, 0.003_26), alone, (100, 250.0)),
+        trial(3, 128, 1e-5),
+    ];
+    (space, trials)
+}
+
+#[test]
+fn tables_are_aligned_and_say_all() {
+    // By hand: means over folds of the executions are 0.04 and 0.06, their standard deviation is 0.02 / sqrt(2).
+    let show = "\
+nasa_charge: 2 completed, 1 failed, 1 running
+best    trial 02, rmse 0.03100 Ah
+
+                                            units  learning
+  rank     trial  rmse [Ah]     sd  epochs     _0     _rate    s
+  1           02    0.03100            100    256   0.00326  250
+  2           00    0.05000  0.014      12     64     0.001  1.5
+  running     03                              128      1e-5
+  failed      01                               32      0.01
+failed  01: diverged
+note    The cells are synthetic: a simulator made them.
+";
+    let best = "\
+nasa_charge: 2 completed, 1 failed, 1 running
+best    trial 02, rmse 0.03100 Ah
+
+                            1.               2.
+  trial                     02               00
+  rmse [Ah]            0.03100  0.05000 ± 0.014
+  epochs                   100               12
+  model/units_0            256               64
+  train/learning_rate  0.00326            0.001
+note    The cells are synthetic: a simulator made them.
+";
+    let importance = "\
+nasa_charge: share of the variance of rmse [%]
+                 alone  total
+  learning_rate   52.0   61.0  ████████████████████████
+  units_0          0.0   15.0  ██████
+";
+    let (space, trials) = few();
+    let effects = [("model/units_0".into(), -0.1, 0.15), ("train/learning_rate".into(), 0.52, 0.61)];
+    see(&space, &one(), &trials, |s| {
+        assert_eq!(table::show(s, 9), show);
+        assert!(table::show(s, 1).contains("\n  … 3 more trials\n"));
+        assert_eq!(table::best(s, 5), best);
+        assert_eq!(table::importance(s, &effects), importance);
+    });
+}
+
+#[test]
+fn no_line_of_a_table_is_too_long() {
+    let (space_of_many, crowd) = crowded();
+    for (space, trials) in [(space(), trials(41)), (space_of_many, crowd)] {
+        for objectives in [one(), two()] {
+            see(&space, &objectives, &trials, |s| {
+                for text in [table::show(s, 50), table::best(s, 20), table::importance(s, &effects())] {
+                    let longest = text.lines().map(|l| l.chars().count()).max().unwrap();
+                    assert!(longest <= table::COLUMNS, "{text}");
+                }
+            });
+        }
+    }
 }
