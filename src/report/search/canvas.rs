@@ -141,7 +141,7 @@ impl Canvas {
 
     pub(super) fn text(&mut self, (x, y): Point, text: &str, font: Font) {
         // A dollar sign would begin a formula.
-        let content = text.replace('$', "\\$");
+        let content = printable(text).replace('$', "\\$");
         let Font { size, anchor, colour, turn: rotate } = font;
         let color = Some(Color::from(colour));
         self.scene.add(Primitive::Text { x, y, content, size, anchor, rotate, bold: false, color });
@@ -193,6 +193,7 @@ impl Canvas {
     /// Draws in a group of the SVG, which has a class and may have a tooltip.
     pub(super) fn group(&mut self, class: &str, title: Option<String>, draw: impl FnOnce(&mut Self)) {
         let extra_attrs = Some(format!("class=\"{class}\""));
+        let title = title.map(|text| printable(&text));
         self.scene.add(Primitive::GroupStart { transform: None, title, extra_attrs });
         draw(self);
         self.scene.add(Primitive::GroupEnd);
@@ -276,6 +277,11 @@ impl Canvas {
 /// Returns the colour at a share of a sequential scale: 0 dark, 1 pale.
 pub(super) fn shade(share: f64) -> String {
     ColorMap::Viridis.map(PALEST * share.clamp(0.0, 1.0))
+}
+
+/// Returns the text without control characters, which XML forbids; a message of a failed trial may have some.
+fn printable(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control() || *c == '\n').collect()
 }
 
 /// Returns about how wide a text is, a little too wide rather than too narrow; the font is `DejaVu Sans`.

@@ -19,12 +19,15 @@ mod tests;
 use std::collections::BTreeMap;
 
 use crate::tuner::objective::ranked;
-use crate::tuner::{Direction, Domain, Objective, Param, Space, Status, Trial};
+use crate::tuner::{Direction, Domain, Objective, Param, Space, Status, Trial, Value};
 
 pub use history::history;
 pub use importance::importance;
 pub use parallel::parallel;
 pub use slice::slices;
+
+/// Most values in a tooltip.
+const MOST_VALUES: usize = 12;
 
 /// A search to look at.
 #[derive(Clone, Copy)]
@@ -107,16 +110,18 @@ impl<'a> Search<'a> {
         format!("{} {value} {}", objective.metric, (self.unit_of)(&objective.metric)).trim_end().to_owned()
     }
 
-    /// Returns what a tooltip says of a trial.
+    /// Returns what a tooltip says of a trial; of many values the first ones, for a file has a tooltip a mark.
     fn describe(&self, trial: &Trial) -> String {
         let names = Names::of(self.space);
-        let readings = self.objectives.iter().map(|o| self.reading(trial, o));
-        let values =
-            trial.values.iter().map(|(name, v)| format!("{} = {}", names.short(name), number::compact(v)));
-        let why = trial.message.iter().filter(|_| trial.status == Status::Failed).cloned();
-        let lines =
-            std::iter::once(format!("trial {}", trial.number)).chain(readings).chain(values).chain(why);
-        lines.collect::<Vec<_>>().join("\n")
+        let mut lines = vec![format!("trial {}", trial.number)];
+        lines.extend(self.objectives.iter().map(|o| self.reading(trial, o)));
+        let value = |(name, v): (&String, &Value)| format!("{} = {}", names.short(name), number::compact(v));
+        lines.extend(trial.values.iter().map(value).take(MOST_VALUES));
+        if trial.values.len() > MOST_VALUES {
+            lines.push(format!("and {} more", trial.values.len() - MOST_VALUES));
+        }
+        lines.extend(trial.message.iter().filter(|_| trial.status == Status::Failed).cloned());
+        lines.join("\n")
     }
 
     /// Returns the parameters that vary: the most important first where effects are known, else as the space has them.

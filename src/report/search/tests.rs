@@ -3,7 +3,7 @@
 use super::*;
 use crate::report::Figure;
 use crate::seed::Seed;
-use crate::tuner::{Budget, Condition, Evaluation, Measurement, Origin, Scale, Value, Values};
+use crate::tuner::{Budget, Condition, Evaluation, Measurement, Origin, Scale, Values};
 use rand::RngExt;
 
 fn int(min: i64, max: i64, step: i64) -> Domain {
@@ -175,6 +175,12 @@ fn every_trial_has_its_mark() {
         assert!(history.svg().contains("rmse [Ah], lower is better"));
     });
     see(&space(), &two(), &trials(41), |s| assert_eq!(count(&history(s), "completed"), 37));
+    let mut garbled = trials(6);
+    garbled[5].message = Some("lost \u{1b}[31m<data> & \u{0}more".into());
+    see(&space(), &one(), &garbled, |s| {
+        let svg = history(s).svg();
+        assert!(svg.contains("lost [31m&lt;data") && !svg.contains(['\u{0}', '\u{1b}']), "{svg}");
+    });
 }
 
 fn present(search: &Search, number: usize) -> usize {
