@@ -127,7 +127,8 @@ impl<'a> Search<'a> {
     /// Returns the parameters that vary: the most important first where effects are known, else as the space has them.
     fn varied(&self, effects: &[Effect]) -> Vec<&'a Param> {
         let mut params: Vec<_> = self.space.params.iter().filter(|p| !is_fixed(&p.domain)).collect();
-        let total = |p: &Param| effects.iter().find(|e| e.0 == p.name).map_or(f64::NEG_INFINITY, |e| e.2);
+        let known = |p: &Param| effects.iter().find(|e| e.0 == p.name && e.2.is_finite());
+        let total = |p: &Param| known(p).map_or(f64::NEG_INFINITY, |e| e.2);
         params.sort_by(|a, b| total(b).total_cmp(&total(a)));
         params
     }

@@ -265,6 +265,16 @@ fn an_outlier_is_an_arrow_and_what_is_left_out_is_said() {
 }
 
 #[test]
+fn what_matters_most_comes_first_and_what_is_unknown_last() {
+    let effects = [("model/layers", f64::NAN), ("model/units_0", 0.1), ("train/dropout", 0.4)];
+    let effects = effects.map(|(name, total)| (name.to_owned(), 0.0, total));
+    see(&space(), &one(), &[], |s| {
+        let names: Vec<_> = s.varied(&effects).iter().take(3).map(|p| p.name.clone()).collect();
+        assert_eq!(names, ["train/dropout", "model/units_0", "model/layers"]);
+    });
+}
+
+#[test]
 fn names_are_as_short_as_they_can_be() {
     let names = ["model/units_0", "model/dropout", "train/dropout", "lr"];
     let space = Space { params: names.map(|n| param(n, Domain::Bool, &[])).into() };
