@@ -262,7 +262,7 @@ mod tests {
 
     #[test]
     fn losses_far_apart_have_a_fit_too() {
-        // Six orders of magnitude, as a search that closes in leaves behind: predictions fall below the lowest.
+        // Six orders of magnitude between the best and the worst.
         let study = study(60, |t| ((value(t, "a") - 0.5).powi(2) + 1e-6).powi(3));
         let found = of(&study).unwrap();
         assert!(found.r2.is_finite() && found.r2 > 0.5 && found.parameters[0].name == "a", "{found:?}");
