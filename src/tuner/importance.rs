@@ -120,12 +120,14 @@ fn sorted(space: &Space, indices: &[Sobol]) -> Vec<Importance> {
 /// Returns the coefficient of determination over trials that the process was not fitted to.
 fn r2(all: &Surrogate, dimensions: &[Dimension], observed: &[Observation]) -> f64 {
     let mut pairs = Vec::with_capacity(observed.len());
+    // Below the lowest loss the scale of the targets may have no values.
+    let lowest = observed.iter().map(|o| o.value).fold(f64::INFINITY, f64::min);
     for fold in 0..N_FOLDS {
         let (unseen, seen): (Vec<_>, Vec<_>) =
             observed.iter().enumerate().partition(|(i, _)| i % N_FOLDS == fold);
         let seen: Vec<Observation> = seen.into_iter().map(|(_, o)| o.clone()).collect();
         let Some(surrogate) = Surrogate::fit(dimensions, &seen) else { return 0.0 };
-        let expected = |o: &Observation| all.target(surrogate.loss(surrogate.mean(&o.point)));
+        let expected = |o: &Observation| all.target(surrogate.loss(surrogate.mean(&o.point)).max(lowest));
         pairs.extend(unseen.into_iter().map(|(_, o)| (all.target(o.value), expected(o))));
     }
     let mean = pairs.iter().map(|(v, _)| v).sum::<f64>() / pairs.len() as f64;
@@ -256,6 +258,14 @@ mod tests {
         );
         assert!(found.parameters[3].total < 0.03, "{found:?}");
         assert_eq!(of(&study), Ok(found));
+    }
+
+    #[test]
+    fn losses_far_apart_have_a_fit_too() {
+        // Six orders of magnitude between the best and the worst.
+        let study = study(60, |t| ((value(t, "a") - 0.5).powi(2) + 1e-6).powi(3));
+        let found = of(&study).unwrap();
+        assert!(found.r2.is_finite() && found.r2 > 0.5 && found.parameters[0].name == "a", "{found:?}");
     }
 
     #[test]
