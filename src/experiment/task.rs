@@ -49,7 +49,21 @@ impl Task {
     ///
     /// # Errors
     /// As [`Task::load`].
-    pub fn of(
+    pub fn of(config: &ExperimentConfig, cells: &Cells) -> Result<Self, ExperimentError> {
+        let task = Self::unchecked(config, cells)?;
+        let leakage = check_leakage(config, &task.frame, &task.folds);
+        if !leakage.is_ok() && !config.inputs.allow_leak {
+            return Err(ExperimentError::Leak { sentences: sentences(&leakage) });
+        }
+        Ok(Self { leakage, ..task })
+    }
+
+    /// Makes the frame of cells that are loaded already and separates it; for experiments whose inputs were checked for
+    /// leaks before.
+    ///
+    /// # Errors
+    /// As [`Task::load`], but for leaks.
+    pub fn unchecked(
         config: &ExperimentConfig,
         Cells { cells, data_sha256 }: &Cells,
     ) -> Result<Self, ExperimentError> {
@@ -65,10 +79,7 @@ impl Task {
         )?;
         super::target::apply(config, &mut frame);
         let folds = config.split.folds(&frame)?;
-        let leakage = check_leakage(config, &frame, &folds);
-        if !leakage.is_ok() && !config.inputs.allow_leak {
-            return Err(ExperimentError::Leak { sentences: sentences(&leakage) });
-        }
+        let leakage = LeakageReport::default();
         let summary = summarise(config, cells, &frame);
         Ok(Self { frame, folds, leakage, data_sha256: data_sha256.clone(), summary })
     }

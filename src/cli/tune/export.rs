@@ -46,14 +46,13 @@ pub(super) fn run(args: &Args, globals: &Globals) -> anyhow::Result<()> {
         anyhow::bail!("the search has parts, each with trials of its own; name one: {}", parts.join(", "));
     };
     let trial = find(study, args.trial.as_deref())?;
-    let (config, note) = Plan::read(folder)?;
-    let plan = Plan::new(&note.experiment, &config, "experiment.toml", &globals.root, note.backend)?;
-    let exported = export::experiment(&plan, &plan.parts[note.part], trial)?;
+    let (plan, part) = Plan::of_study(folder, &globals.root)?;
+    let exported = export::experiment(&plan, &plan.parts[part], trial)?;
     let name = name(folder, globals, trial);
     let out =
         args.out.clone().unwrap_or_else(|| globals.root.join("experiments").join(format!("{name}.toml")));
     write(&out, &exported)?;
-    let outcome = if args.no_train { None } else { Some(train(&out, &exported, &note.backend, globals)?) };
+    let outcome = if args.no_train { None } else { Some(train(&out, &exported, plan.backend, globals)?) };
     if globals.json {
         return print(
             &serde_json::json!({ "experiment": out, "trial": trial, "outcome": outcome }).to_string(),
@@ -92,7 +91,7 @@ fn write(out: &Path, config: &ExperimentConfig) -> anyhow::Result<()> {
 fn train(
     out: &Path,
     config: &ExperimentConfig,
-    backend: &crate::device::Backend,
+    backend: crate::device::Backend,
     globals: &Globals,
 ) -> anyhow::Result<Outcome> {
     let name = out.file_stem().unwrap_or_default().to_string_lossy().into_owned();
@@ -102,7 +101,7 @@ fn train(
     let context = RunContext {
         root: &globals.root,
         stamp: (&short, &long),
-        backend: *backend,
+        backend,
         interrupt: &INTERRUPT,
         observe: &mut progress,
     };

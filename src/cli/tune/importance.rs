@@ -36,7 +36,12 @@ pub(super) fn run(args: &Args, globals: &Globals) -> anyhow::Result<()> {
         slices(&search, &effects).save(&figures.join("slices"))?;
         if !globals.json {
             let figures = shown(&figures, &globals.root);
-            print(&format!("{}figures {}\n\n", table::importance(&search, &effects), figures.display()))?;
+            let fit = fit(found.r2, found.n_trials);
+            print(&format!(
+                "{}{fit}figures {}\n\n",
+                table::importance(&search, &effects),
+                figures.display()
+            ))?;
         }
         let one = |(name, first, total): &Effect| serde_json::json!({ "name": name, "first": first, "total": total });
         let parameters: Vec<_> = effects.iter().map(one).collect();
@@ -44,4 +49,10 @@ pub(super) fn run(args: &Args, globals: &Globals) -> anyhow::Result<()> {
         all.push(serde_json::json!({ "study": study, "r2": found.r2, "trials": found.n_trials, "parameters": parameters }));
     }
     if globals.json { print(&serde_json::to_string(&all)?) } else { Ok(()) }
+}
+
+/// Says how far the shares can be trusted.
+fn fit(r2: f64, n_trials: usize) -> String {
+    let doubt = if r2 < 0.3 { ": it knows them badly, the shares mean little" } else { "" };
+    format!("fit     R2 {r2:.2} on trials that the model of {n_trials} did not see{doubt}\n")
 }

@@ -37,7 +37,7 @@ pub(super) struct Args {
     /// Processes that train trials, side by side; with one, the same seed gives the same trials.
     #[arg(long, value_name = "N", default_value_t = 1)]
     workers: usize,
-    /// Name of the search's folder below tuner_results/, instead of the experiment's.
+    /// Name of the search's folder below `tuner_results/`, instead of the experiment's.
     #[arg(long, value_name = "NAME")]
     project: Option<String>,
     /// Begins a search of its own where the space, the data or the experiment changed; trials that still fit are kept.
@@ -93,13 +93,15 @@ fn search_part(
     }
     let label = plan.parts[part].name.clone().unwrap_or_else(|| "tune".into());
     let mut view = View::new(&label, &study, globals.quiet);
-    warnings.iter().for_each(|w| view.warn(w));
+    for warning in &warnings {
+        view.warn(warning);
+    }
     let ended = if args.workers > 1 {
         let folder = study.folder().to_path_buf();
         let mut workers = Workers::start(&globals.root, &folder, args.workers)?;
         oversee(&mut study, &mut workers, &mut view)?
     } else {
-        let mut trainer = plan.trainer(&globals.root, part)?;
+        let mut trainer = plan.trainer(part);
         work_in(&mut study, &mut trainer, &mut view, &Wanted { count: None })?
     };
     drop(lock);
@@ -184,7 +186,7 @@ fn report(plan: &Plan, studies: &[Study], globals: &Globals) -> anyhow::Result<(
         Some(values) if plan.settings.tuner.nested => {
             let mut progress = Progress::new("nested", plan.config.train.epochs, globals.quiet);
             let root = &globals.root;
-            let mut outcome = nested::evaluate(plan, &values, root, &INTERRUPT, &mut progress)?;
+            let mut outcome = nested::evaluate(plan, &values, &INTERRUPT, &mut progress)?;
             outcome.run = PathBuf::from("tuner_results").join(&plan.project);
             file::write_json(&root.join(&outcome.run).join("outcome.json"), &outcome)?;
             Some(outcome)
@@ -227,14 +229,14 @@ fn json(
     outcome: Option<&Outcome>,
     globals: &Globals,
 ) -> serde_json::Value {
-    let one = |(study, best): (&Study, &Option<&Trial>)| {
+    let one = |(study, best): (&Study, Option<&Trial>)| {
         serde_json::json!({
             "study": shown(study.folder(), &globals.root),
             "trials": study.trials().len(),
             "best": best,
         })
     };
-    let studies: Vec<_> = studies.iter().zip(best).map(one).collect();
+    let studies: Vec<_> = studies.iter().zip(best.iter().copied()).map(one).collect();
     serde_json::json!({
         "search": plan.project,
         "experiment": plan.name,

@@ -33,11 +33,10 @@ pub(super) fn run(args: &Args, globals: &Globals) -> anyhow::Result<()> {
         leash::hold();
     }
     let folder = plan::find(&globals.root, &args.study);
-    let (config, note) = Plan::read(&folder)?;
-    let plan = Plan::new(&note.experiment, &config, "experiment.toml", &globals.root, note.backend)?;
+    let (plan, part) = Plan::of_study(&folder, &globals.root)?;
     let mut study = Study::read(&folder)?;
     let mut view = View::new(&title(&folder, globals), &study, globals.quiet);
-    let mut trainer = plan.trainer(&globals.root, note.part)?;
+    let mut trainer = plan.trainer(part);
     let wanted = Wanted { count: args.count };
     match work_in(&mut study, &mut trainer, &mut view, &wanted)? {
         Ended::Paused => Err(interrupted(&folder)),

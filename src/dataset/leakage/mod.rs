@@ -163,7 +163,7 @@ pub struct Leak {
 }
 
 /// Answer to "does an input give the label away?".
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct LeakageReport {
     /// Findings in the order of the inputs, then those of the split.
     pub findings: Vec<Leak>,

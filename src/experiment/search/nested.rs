@@ -1,14 +1,12 @@
 //! Nested evaluation: what each part chose, trained on the outer training rows and judged by test rows that no search saw.
 
-use std::path::Path;
-
 use super::binding;
 use super::plan::Plan;
 use crate::experiment::config::ExperimentConfig;
 use crate::experiment::error::ExperimentError;
 use crate::experiment::fitted::{FitContext, Fitted};
 use crate::experiment::run::{self, Outcome};
-use crate::experiment::task::{Cells, Task};
+use crate::experiment::task::Task;
 use crate::train::{Interrupt, Observe};
 use crate::tuner::Values;
 
@@ -28,17 +26,15 @@ pub fn chosen(plan: &Plan, values: &Values) -> Result<ExperimentConfig, Experime
 pub fn evaluate(
     plan: &Plan,
     chosen_values: &[Values],
-    root: &Path,
     interrupt: &Interrupt,
     observe: &mut dyn Observe,
 ) -> Result<Outcome, ExperimentError> {
     let begin = std::time::Instant::now();
-    let cells = Cells::load(&plan.config, root)?;
     let mut predicted = vec![Vec::new(); plan.task.folds.len()];
     let mut all = Fitted { folds: Vec::new() };
     for (part, values) in plan.parts.iter().zip(chosen_values) {
         let config = chosen(plan, values)?;
-        let mut task = Task::of(&config, &cells)?;
+        let mut task = Task::of(&config, &plan.cells)?;
         task.folds = part.outer.iter().map(|&fold| plan.task.folds[fold].clone()).collect();
         let context = FitContext {
             backend: plan.backend,

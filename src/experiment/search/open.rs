@@ -106,7 +106,8 @@ impl Plan {
             );
         }
         let free = |name: &String| plan::studies(&plan::find(root, Path::new(name))).is_empty();
-        let project = (2..).map(|n| format!("{}-{n}", self.project)).find(free).unwrap_or_default();
+        let names = (2..10_000).map(|n| format!("{}-{n}", self.project));
+        let project = names.into_iter().find(free).unwrap_or_else(|| format!("{}-fork", self.project));
         Ok((Self { project, ..self }, kept))
     }
 }

@@ -1,6 +1,7 @@
 //! Plan of a search: the experiment, its data, and the studies it takes, each with a folder of its own.
 
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +36,8 @@ pub struct Plan {
     pub config: ExperimentConfig,
     /// What is searched.
     pub settings: Settings,
+    /// Cells of the experiment.
+    pub cells: Rc<Cells>,
     /// Data with the outer folds.
     pub task: Task,
     /// Searches of their own, in order.
@@ -67,13 +70,38 @@ impl Plan {
         backend: Backend,
     ) -> Result<Self, ExperimentError> {
         let settings = Settings::new(config, source_name)?;
-        let task = Task::load(config, root)?;
+        let cells = Cells::load(config, root)?;
+        let task = Task::of(config, &cells)?;
+        Self::of(name, settings, (cells, task), config, backend)
+    }
+
+    /// Returns the plan of a study that was begun already, and the position of its part; its inputs were checked then.
+    ///
+    /// # Errors
+    /// [`ExperimentError::NoStudy`], or as [`Plan::new`].
+    pub fn of_study(folder: &Path, root: &Path) -> Result<(Self, usize), ExperimentError> {
+        let (config, note) = Self::read(folder)?;
+        let settings = Settings::new(&config, EXPERIMENT)?;
+        let cells = Cells::load(&config, root)?;
+        let task = Task::unchecked(&config, &cells)?;
+        Ok((Self::of(&note.experiment, settings, (cells, task), &config, note.backend)?, note.part))
+    }
+
+    fn of(
+        name: &str,
+        settings: Settings,
+        (cells, task): (Cells, Task),
+        config: &ExperimentConfig,
+        backend: Backend,
+    ) -> Result<Self, ExperimentError> {
         let parts = Trainer::parts(&settings, &task)?;
+        let (name, project) = (name.to_owned(), name.to_owned());
         Ok(Self {
-            name: name.into(),
-            project: name.into(),
+            name,
+            project,
             config: config.clone(),
             settings,
+            cells: Rc::new(cells),
             task,
             parts,
             backend,
@@ -126,7 +154,7 @@ impl Plan {
     ///
     /// # Errors
     /// [`ExperimentError::NoStudy`], [`ExperimentError::Config`] or [`ExperimentError::File`].
-    pub fn read(folder: &Path) -> Result<(ExperimentConfig, StudyNote), ExperimentError> {
+    fn read(folder: &Path) -> Result<(ExperimentConfig, StudyNote), ExperimentError> {
         if !folder.join(SEARCH).exists() {
             return Err(ExperimentError::NoStudy { folder: folder.into() });
         }
@@ -135,12 +163,8 @@ impl Plan {
     }
 
     /// Returns the trainer of a part.
-    ///
-    /// # Errors
-    /// Where the data cannot be loaded.
-    pub fn trainer(&self, root: &Path, part: usize) -> Result<Trainer, ExperimentError> {
-        let cells = Cells::load(&self.config, root)?;
-        Ok(Trainer::new(self.settings.clone(), cells, part, self.backend))
+    pub fn trainer(&self, part: usize) -> Trainer {
+        Trainer::new(self.settings.clone(), Rc::clone(&self.cells), part, self.backend)
     }
 
     /// Returns whether a configuration that this search finds was chosen by rows that the experiment reports.

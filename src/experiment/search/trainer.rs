@@ -39,7 +39,7 @@ const CHECKPOINT: &str = "checkpoint.safetensors";
 /// Trains trials.
 pub struct Trainer {
     settings: Settings,
-    cells: Cells,
+    cells: Rc<Cells>,
     part: usize,
     backend: Backend,
     tasks: RefCell<Vec<(String, Rc<Task>)>>,
@@ -53,7 +53,7 @@ struct Ready {
 
 impl Trainer {
     /// Returns a trainer for one part of a search.
-    pub fn new(settings: Settings, cells: Cells, part: usize, backend: Backend) -> Self {
+    pub fn new(settings: Settings, cells: Rc<Cells>, part: usize, backend: Backend) -> Self {
         Self { settings, cells, part, backend, tasks: RefCell::default() }
     }
 
@@ -78,11 +78,14 @@ impl Trainer {
 
     /// Returns the data of an experiment on the inner folds; the last few are remembered.
     fn task(&self, config: &ExperimentConfig) -> Result<Rc<Task>, ExperimentError> {
-        let key = format!("{:?}", (&config.inputs, config.model.prior, config.model.kind));
+        let key = inputs(config);
         if let Some((_, task)) = self.tasks.borrow().iter().find(|(k, _)| *k == key) {
             return Ok(Rc::clone(task));
         }
-        let mut task = Task::of(config, &self.cells)?;
+        // The search's own inputs were checked for leaks before it began.
+        let is_checked = key == inputs(&self.settings.base);
+        let mut task =
+            if is_checked { Task::unchecked(config, &self.cells)? } else { Task::of(config, &self.cells)? };
         task.folds = Self::parts(&self.settings, &task)?.swap_remove(self.part).folds;
         let task = Rc::new(task);
         let mut tasks = self.tasks.borrow_mut();
@@ -233,6 +236,11 @@ impl Trainer {
         }
         Ok(outcomes)
     }
+}
+
+/// Returns what a frame and its leaks depend on.
+fn inputs(config: &ExperimentConfig) -> String {
+    format!("{:?}", (&config.inputs, config.model.prior, config.model.kind))
 }
 
 /// Tells the search that the fit is alive, and the fit when to pause and to save.
