@@ -20,6 +20,8 @@ pub struct TunerConfig {
     pub objective: ObjectiveConfig,
     /// Seeds of each trial, trained together; a trial's metric is their mean. Default 1.
     pub executions: u32,
+    /// Networks of each ensemble while searching; without it, those of the experiment, which the chosen settings get.
+    pub members: Option<u32>,
     /// Root of the search's random streams; without one, the experiment's seed.
     pub seed: Option<u64>,
     /// One search for each unseen part, on the rest alone, so that no test row is seen; off, the search is judged by the
@@ -65,6 +67,7 @@ impl Default for TunerConfig {
             trials: 40,
             objective: ObjectiveConfig::Name("rmse".into()),
             executions: 1,
+            members: None,
             seed: None,
             nested: true,
             inner_folds: 5,

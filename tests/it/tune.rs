@@ -24,6 +24,11 @@ fn program(text: &str) -> Program {
     program
 }
 
+/// Returns the path of an experiment file, for as long as the tests run.
+fn file(program: &Program, name: &str) -> &'static str {
+    program.root().join(name).with_extension("toml").to_str().unwrap().to_owned().leak()
+}
+
 fn study(program: &Program) -> PathBuf {
     program.root().join("tuner_results/small")
 }
@@ -59,7 +64,7 @@ fn until_lines(child: &mut Child, journal: &Path, n: usize) {
 #[test]
 fn a_search_ends_with_every_trial_and_is_then_done() {
     let program = program(SMALL);
-    let result = program.json(&["tune", "small.toml"]);
+    let result = program.json(&["tune", file(&program, "small")]);
     assert_eq!(result["studies"][0]["trials"], 8);
     let outcome = &result["outcome"];
     assert_eq!(
@@ -76,7 +81,7 @@ fn a_search_ends_with_every_trial_and_is_then_done() {
         assert!(rmse["folds"].as_object().unwrap().values().all(|v| v.as_array().unwrap().len() == 2));
         assert!(rmse["mean"].as_f64() >= best["evaluation"]["metrics"]["rmse"]["mean"].as_f64());
     }
-    let again = program.json(&["tune", "small.toml"]);
+    let again = program.json(&["tune", file(&program, "small")]);
     assert_eq!((trials(&program, "small"), &again["studies"]), (first, &result["studies"]));
     let kept = (0..8).filter(|n| study(&program).join(format!("trial_{n}/weights.safetensors")).exists());
     assert_eq!(kept.count(), 2);
@@ -87,12 +92,11 @@ fn a_search_ends_with_every_trial_and_is_then_done() {
 #[test]
 fn a_killed_search_ends_like_an_uninterrupted_one() {
     let straight = program(SMALL);
-    straight.json(&["tune", "small.toml"]);
+    straight.json(&["tune", file(&straight, "small")]);
     let killed = program(SMALL);
     let journal = study(&killed).join("journal.jsonl");
-    let file = killed.root().join("small.toml");
     for lines in [2, 6, 11] {
-        let mut child = start(killed.root(), &["tune", file.to_str().unwrap()]);
+        let mut child = start(killed.root(), &["tune", file(&killed, "small")]);
         until_lines(&mut child, &journal, lines);
         child.kill().unwrap();
         child.wait().unwrap();
@@ -100,22 +104,20 @@ fn a_killed_search_ends_like_an_uninterrupted_one() {
     // The power failed in the middle of a line.
     let text = std::fs::read(&journal).unwrap();
     std::fs::write(&journal, [&text[..], b"{\"finished\":{\"le"].concat()).unwrap();
-    killed.json(&["tune", "small.toml"]);
+    killed.json(&["tune", file(&killed, "small")]);
     assert_eq!(trials(&killed, "small"), trials(&straight, "small"));
 }
 
 #[test]
 fn workers_share_a_search_and_may_be_killed() {
     let program = program(&SMALL.replace("trials = 8", "trials = 12").replace("bayesian", "random"));
-    let file = program.root().join("small.toml");
-    let file = file.to_str().unwrap();
-    let mut search = start(program.root(), &["tune", file, "--workers", "2"]);
+    let mut search = start(program.root(), &["tune", file(&program, "small"), "--workers", "2"]);
     until_lines(&mut search, &study(&program).join("journal.jsonl"), 6);
     search.kill().unwrap();
     search.wait().unwrap();
     let worker = ["tune", "worker", "--study", "small", "--count", "2"];
     assert_eq!(program.run(&worker).code, 0);
-    program.json(&["tune", "small.toml", "--workers", "2"]);
+    program.json(&["tune", file(&program, "small"), "--workers", "2"]);
     let trials = trials(&program, "small");
     let ids: BTreeSet<&str> = trials.iter().map(|t| t["id"].as_str().unwrap()).collect();
     let values: BTreeSet<String> = trials.iter().map(|t| t["values"].to_string()).collect();
@@ -129,10 +131,9 @@ fn workers_share_a_search_and_may_be_killed() {
 #[test]
 fn a_second_search_on_one_folder_is_refused() {
     let program = program(&SMALL.replace("epochs = 30", "epochs = 100000"));
-    let file = program.root().join("small.toml");
-    let mut first = start(program.root(), &["tune", file.to_str().unwrap()]);
+    let mut first = start(program.root(), &["tune", file(&program, "small")]);
     until_lines(&mut first, &study(&program).join("journal.jsonl"), 2);
-    let second = program.run(&["tune", "small.toml"]);
+    let second = program.run(&["tune", file(&program, "small")]);
     first.kill().unwrap();
     first.wait().unwrap();
     assert_eq!(second.code, 1);
@@ -142,10 +143,10 @@ fn a_second_search_on_one_folder_is_refused() {
 #[test]
 fn what_changed_is_said_and_a_fork_keeps_what_fits() {
     let program = program(&SMALL.replace("trials = 8", "trials = 4"));
-    program.json(&["tune", "small.toml"]);
+    program.json(&["tune", file(&program, "small")]);
     let wider = SMALL.replace("[4, 16]", "[4, 32]").replace("trials = 8", "trials = 6");
     std::fs::write(program.root().join("small.toml"), &wider).unwrap();
-    let refused = program.run(&["tune", "small.toml"]);
+    let refused = program.run(&["tune", file(&program, "small")]);
     assert_eq!(refused.code, 2);
     assert!(
         refused.err.contains("`model/units_0` was int 4 to 16, step 4, is int 4 to 32"),
@@ -153,7 +154,7 @@ fn what_changed_is_said_and_a_fork_keeps_what_fits() {
         refused.err
     );
     assert!(refused.err.contains("--fork"), "{}", refused.err);
-    let forked = program.json(&["tune", "small.toml", "--fork"]);
+    let forked = program.json(&["tune", file(&program, "small"), "--fork"]);
     assert_eq!(
         (&forked["search"], &forked["studies"][0]["trials"]),
         (&Value::from("small-2"), &Value::from(6))
@@ -164,21 +165,21 @@ fn what_changed_is_said_and_a_fork_keeps_what_fits() {
     assert_eq!(new[0]["evaluation"], old[0]["evaluation"]);
     // More trials are no other search.
     std::fs::write(program.root().join("small.toml"), wider.replace("trials = 6", "trials = 7")).unwrap();
-    let more = program.json(&["tune", "small.toml", "--project", "small-2"]);
+    let more = program.json(&["tune", file(&program, "small"), "--project", "small-2"]);
     assert_eq!(more["studies"][0]["trials"], 7);
 }
 
 #[test]
 fn files_that_others_damaged_are_made_anew() {
     let program = program(&SMALL.replace("trials = 8", "trials = 4").replace("keep = 2", "keep = 1"));
-    program.json(&["tune", "small.toml"]);
+    program.json(&["tune", file(&program, "small")]);
     let before = trials(&program, "small");
     let folder = study(&program);
     let oracle = std::fs::read(folder.join("oracle.json")).unwrap();
     std::fs::write(folder.join("oracle.json"), &oracle[..oracle.len() / 2]).unwrap();
     std::fs::remove_file(folder.join("tuner0.json")).unwrap();
     std::fs::remove_dir_all(folder.join("trial_1")).unwrap();
-    program.json(&["tune", "small.toml"]);
+    program.json(&["tune", file(&program, "small")]);
     assert_eq!(trials(&program, "small"), before);
     let json =
         |name: &str| serde_json::from_slice::<Value>(&std::fs::read(folder.join(name)).unwrap()).unwrap();
@@ -192,26 +193,32 @@ fn files_that_others_damaged_are_made_anew() {
 #[test]
 fn a_keras_tuner_project_is_continued() {
     let program = program(&SMALL.replace("trials = 8", "trials = 4"));
-    program.json(&["tune", "small.toml"]);
-    // What Keras Tuner leaves is this folder without our own files.
+    program.json(&["tune", file(&program, "small")]);
+    // What Keras Tuner leaves: this folder without our own files, under names that somebody's Python chose.
     let (from, to) = (study(&program), program.root().join("keras/project"));
-    std::fs::create_dir_all(&to).unwrap();
-    std::fs::copy(from.join("oracle.json"), to.join("oracle.json")).unwrap();
+    let copy = |name: &str| {
+        let text = std::fs::read_to_string(from.join(name)).unwrap();
+        let text = text
+            .replace("model/", "")
+            .replace("train/learning_rate", "lr")
+            .replace("\"rmse\"", "\"val_loss\"");
+        std::fs::create_dir_all(to.join(name).parent().unwrap()).unwrap();
+        std::fs::write(to.join(name), text).unwrap();
+    };
+    copy("oracle.json");
     for n in 0..4 {
-        std::fs::create_dir(to.join(format!("trial_{n}"))).unwrap();
-        std::fs::copy(from.join(format!("trial_{n}/trial.json")), to.join(format!("trial_{n}/trial.json")))
-            .unwrap();
+        copy(&format!("trial_{n}/trial.json"));
     }
-    let import = "[tuner.import]\nproject = \"keras/project\"\nmetric = { rmse = \"rmse\" }\n";
+    let import = "[tuner.import]\nproject = \"keras/project\"\nmetric = { val_loss = \"rmse\" }\n";
     let next = SMALL.replace("trials = 8", "trials = 6") + import;
     std::fs::write(program.root().join("next.toml"), &next).unwrap();
-    let unmapped = program.run(&["tune", "next.toml"]);
+    let unmapped = program.run(&["tune", file(&program, "next")]);
     assert_eq!(unmapped.code, 2);
-    assert!(unmapped.err.contains("model/units") && unmapped.err.contains("names"), "{}", unmapped.err);
-    let names = "names = { \"model/layers\" = \"model.layers\", \"model/units\" = \"model.units\", \
-        \"model/activation\" = \"model.activation\", \"train/learning_rate\" = \"train.learning_rate\" }\n";
+    assert!(unmapped.err.contains("units") && unmapped.err.contains("`lr`"), "{}", unmapped.err);
+    let names = "names = { layers = \"model.layers\", units = \"model.units\", activation = \"model.activation\", \
+        lr = \"train.learning_rate\" }\n";
     std::fs::write(program.root().join("next.toml"), next + names).unwrap();
-    program.json(&["tune", "next.toml"]);
+    program.json(&["tune", file(&program, "next")]);
     let all = trials(&program, "next");
     assert_eq!(all.iter().filter(|t| t["origin"] == "observed").count(), 4);
     assert_eq!(all.iter().filter(|t| t["origin"] == "proposed" && t["status"] == "completed").count(), 2);
@@ -229,7 +236,7 @@ fn hyperband_gives_much_to_few_and_goes_on_from_their_weights() {
         .replace("trials = 8", "trials = 100")
         .replace("epochs = 30", "epochs = 9");
     let program = program(&text);
-    program.json(&["tune", "small.toml"]);
+    program.json(&["tune", file(&program, "small")]);
     let trials = trials(&program, "small");
     assert_eq!(trials.len(), 23, "9 epochs, factor 3: 9 + 3 + 1, 5 + 2, 3");
     let promoted: Vec<&Value> = trials.iter().filter(|t| t["budget"]["source"].is_number()).collect();
@@ -246,14 +253,14 @@ fn hyperband_gives_much_to_few_and_goes_on_from_their_weights() {
 #[test]
 fn a_trial_becomes_an_experiment_and_a_run() {
     let program = program(&SMALL.replace("trials = 8", "trials = 3"));
-    program.json(&["tune", "small.toml"]);
+    program.json(&["tune", file(&program, "small")]);
     let exported = program.json(&["tune", "export", "small", "--trial", "1"]);
-    let file = program.root().join("experiments/small-trial-1.toml");
-    let text = std::fs::read_to_string(&file).unwrap();
+    let exported_to = program.root().join("experiments/small-trial-1.toml");
+    let text = std::fs::read_to_string(&exported_to).unwrap();
     assert!(text.contains("trial 1 of the search small") && !text.contains("[tuner"), "{text}");
     let run = program.root().join(exported["outcome"]["run"].as_str().unwrap());
     assert!(run.join("weights.safetensors").exists());
-    let trained = program.json(&["train", file.to_str().unwrap()]);
+    let trained = program.json(&["train", exported_to.to_str().unwrap()]);
     assert_eq!(trained["metrics"], exported["outcome"]["metrics"]);
     let missing = program.run(&["tune", "export", "small", "--trial", "77"]);
     assert!(missing.code == 1 && missing.err.contains("tune show"), "{missing:?}");
@@ -271,7 +278,7 @@ fn a_wrong_search_is_refused_before_anything_is_written() {
     ];
     for (right, wrong, said) in cases {
         let program = program(&SMALL.replace(right, wrong));
-        let refused = program.run(&["tune", "small.toml"]);
+        let refused = program.run(&["tune", file(&program, "small")]);
         assert_eq!(refused.code, 2, "{wrong}: {}", refused.err);
         assert!(refused.err.contains(said), "{said}: {}", refused.err);
         assert!(!program.root().join("tuner_results").exists());

@@ -93,8 +93,8 @@ fn search_part(
     }
     let label = plan.parts[part].name.clone().unwrap_or_else(|| "tune".into());
     let mut view = View::new(&label, &study, globals.quiet);
-    for warning in &warnings {
-        view.warn(warning);
+    for warning in warnings.into_iter().chain(too_few(&study)) {
+        view.warn(&warning);
     }
     let ended = if args.workers > 1 {
         let folder = study.folder().to_path_buf();
@@ -109,6 +109,19 @@ fn search_part(
         Ended::Paused => Err(interrupted(study.folder())),
         Ended::Complete | Ended::Exhausted | Ended::Counted => Ok(study),
     }
+}
+
+/// Says when an oracle that plans its trials ahead is given fewer.
+fn too_few(study: &Study) -> Option<String> {
+    let (config, planned) = (study.config(), oracle::create(study.config().oracle).planned(&study.view())?);
+    let kind = format!("{:?}", config.oracle).to_lowercase();
+    let text = || {
+        format!(
+            "{kind} takes {planned} trials and gets {}: it ends within a bracket; raise tuner.trials",
+            config.trials
+        )
+    };
+    (planned > config.trials).then(text)
 }
 
 /// Works in a study until it is done or somebody asks for a pause.

@@ -10,13 +10,17 @@ use crate::experiment::task::Task;
 use crate::train::{Interrupt, Observe};
 use crate::tuner::Values;
 
-/// Returns the experiment that a trial of a part stands for, with the experiment's own repeats.
+/// Returns the experiment that a trial of a part stands for, with the experiment's own repeats and ensembles.
 ///
 /// # Errors
 /// [`ExperimentError::Config`] where the values do not go together.
 pub fn chosen(plan: &Plan, values: &Values) -> Result<ExperimentConfig, ExperimentError> {
     let bound = binding::bind(&plan.settings.base, &plan.settings.space, values)?;
-    Ok(ExperimentConfig { repeats: plan.config.repeats, ..bound })
+    let mut chosen = ExperimentConfig { repeats: plan.config.repeats, ..bound };
+    if plan.settings.space.params.iter().all(|p| p.key != "train.members") {
+        chosen.train.members = plan.config.train.members;
+    }
+    Ok(chosen)
 }
 
 /// Trains each part's choice on its outer folds and scores all of them as one result.

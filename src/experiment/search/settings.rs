@@ -38,6 +38,7 @@ impl Settings {
             )]);
         };
         let mut base = ExperimentConfig { tuner: None, repeats: tuner.executions.max(1), ..config.clone() };
+        base.train.members = tuner.members.unwrap_or(base.train.members);
         base.compare.clear();
         let mut problems = ranges(&tuner);
         let objectives = objectives(&tuner, &mut problems);
@@ -74,6 +75,7 @@ fn ranges(tuner: &TunerConfig) -> Vec<Problem> {
     let at_least = [
         ("trials", tuner.trials as f64, 1.0),
         ("executions", f64::from(tuner.executions), 1.0),
+        ("members", f64::from(tuner.members.unwrap_or(1)), 1.0),
         ("inner_folds", tuner.inner_folds as f64, 2.0),
         ("together", tuner.together as f64, 1.0),
         ("min_epochs", f64::from(tuner.min_epochs), 1.0),

@@ -330,3 +330,165 @@ fn chain(error: &dyn std::error::Error) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::experiment::parse;
+    use crate::tuner::{Budget, Value, Values};
+
+    const SEARCH: &str = "cells = [\"SIM-NMC-01\", \"SIM-NMC-02\", \"SIM-NMC-03\"]\n\
+        [inputs]\ndescriptors = [\"charge_throughput\", \"history_cycle_count\"]\n\
+        [model]\nkind = \"hybrid\"\nprior = \"coulomb_balance\"\nhidden = [8]\ndropout = 0.1\nnormalisation = \"batch\"\n\
+        [train]\nepochs = 6\nschedule = { kind = \"warmup_cosine\", warmup_epochs = 1, final_fraction = 0.1 }\n\
+        [tuner]\nobjective = \"rmse\"\nexecutions = 2\nnested = false\n\
+        [tuner.space]\n\"train.learning_rate\" = { float = [1e-4, 1e30], sampling = \"log\" }\n\
+        \"inputs.descriptors\" = { choice = [[\"charge_throughput\", \"history_cycle_count\"], [\"discharge_duration\"]] }\n";
+
+    fn trainer() -> Trainer {
+        let config = parse::parse(SEARCH, "x.toml", &[]).unwrap();
+        let settings = Settings::new(&config, "x.toml").unwrap();
+        let cells = Cells::load(&config, Path::new(".")).unwrap();
+        Trainer::new(settings, Rc::new(cells), 0, Backend::Flex)
+    }
+
+    fn trial(number: usize, rate: f64, budget: Option<Budget>) -> Trial {
+        let honest = "[\"charge_throughput\",\"history_cycle_count\"]";
+        let values = Values::from([
+            ("train/learning_rate".to_owned(), Value::Float(rate)),
+            ("inputs/descriptors".to_owned(), Value::Text(honest.into())),
+        ]);
+        Trial::new(number, number.to_string(), values, budget)
+    }
+
+    fn budget(from: u32, until: u32, source: Option<usize>) -> Option<Budget> {
+        Some(Budget { from, until, bracket: 0, round: 0, source })
+    }
+
+    /// Notes the epochs, and asks for a pause after one of them.
+    #[derive(Default)]
+    struct Beats {
+        epochs: Vec<u32>,
+        pause_after: Option<u32>,
+    }
+
+    impl Pulse for Beats {
+        fn beat(&mut self, epoch: u32, _epochs: u32, _loss: Option<f64>) -> bool {
+            self.epochs.push(epoch);
+            self.pause_after != Some(epoch)
+        }
+    }
+
+    struct Bench {
+        trainer: Trainer,
+        root: tempfile::TempDir,
+    }
+
+    impl Bench {
+        fn new() -> Self {
+            Self { trainer: trainer(), root: tempfile::tempdir().unwrap() }
+        }
+
+        fn folder(&self, name: &str) -> PathBuf {
+            let folder = self.root.path().join(name);
+            file::create_folder(&folder).unwrap();
+            folder
+        }
+
+        /// Evaluates trials in folders of their own and forgets how long it took.
+        fn run(&mut self, trials: &[(&Trial, &str, Option<&str>)], beats: &mut Beats) -> Vec<Outcome> {
+            let jobs: Vec<Job> = trials
+                .iter()
+                .map(|(trial, folder, source)| Job {
+                    trial,
+                    folder: self.folder(folder),
+                    source: source.map(|s| self.folder(s)),
+                })
+                .collect();
+            let outcomes = self.trainer.evaluate(&jobs, beats).unwrap();
+            let timeless = |o| match o {
+                Outcome::Completed(e) => Outcome::Completed(Evaluation { seconds: 0.0, ..e }),
+                other => other,
+            };
+            outcomes.into_iter().map(timeless).collect()
+        }
+    }
+
+    #[test]
+    fn a_promoted_trial_goes_on_from_its_sources_weights_and_ends_like_a_straight_one() {
+        let (mut bench, mut beats) = (Bench::new(), Beats::default());
+        let (short, long) = (trial(0, 0.01, budget(0, 2, None)), trial(1, 0.01, budget(2, 6, Some(0))));
+        let at_two = bench.run(&[(&short, "short", None)], &mut Beats::default());
+        let promoted = bench.run(&[(&long, "long", Some("short"))], &mut beats);
+        assert_eq!(beats.epochs, [3, 4, 5, 6]);
+        let straight = bench.run(&[(&trial(2, 0.01, None), "straight", None)], &mut Beats::default());
+        assert_eq!(promoted, straight);
+        assert_ne!(promoted, at_two);
+        // Where the source's checkpoint is gone the same comes out, later.
+        bench.trainer.discard(&bench.folder("short")).unwrap();
+        let anew = bench.run(&[(&long, "anew", Some("short"))], &mut Beats::default());
+        assert_eq!(anew, straight);
+    }
+
+    #[test]
+    fn a_paused_trial_and_one_with_a_damaged_checkpoint_end_alike() {
+        let mut bench = Bench::new();
+        let one = trial(0, 0.01, None);
+        let straight = bench.run(&[(&one, "straight", None)], &mut Beats::default());
+        let mut beats = Beats { pause_after: Some(3), ..Beats::default() };
+        assert_eq!(bench.run(&[(&one, "paused", None)], &mut beats), [Outcome::Paused]);
+        let mut rest = Beats::default();
+        assert_eq!(bench.run(&[(&one, "paused", None)], &mut rest), straight);
+        assert_eq!(rest.epochs, [4, 5, 6]);
+        file::write_atomic(&bench.folder("damaged").join(CHECKPOINT), b"no checkpoint").unwrap();
+        assert_eq!(bench.run(&[(&one, "damaged", None)], &mut Beats::default()), straight);
+    }
+
+    #[test]
+    fn trials_of_one_population_are_as_if_alone() {
+        let mut bench = Bench::new();
+        let (a, b) = (trial(0, 0.01, None), trial(1, 0.05, None));
+        assert_eq!(bench.trainer.group(&a), bench.trainer.group(&b));
+        let together = bench.run(&[(&a, "a", None), (&b, "b", None)], &mut Beats::default());
+        let alone = [
+            bench.run(&[(&a, "alone_a", None)], &mut Beats::default()),
+            bench.run(&[(&b, "alone_b", None)], &mut Beats::default()),
+        ];
+        assert_eq!(together, alone.concat());
+        let budgeted = trial(2, 0.01, budget(0, 2, None));
+        assert_ne!(bench.trainer.group(&budgeted), bench.trainer.group(&a));
+    }
+
+    #[test]
+    fn what_cannot_be_trained_fails_alone() {
+        let mut bench = Bench::new();
+        let good = trial(0, 0.01, None);
+        let wild = trial(1, 1e30, None);
+        let mut leak = trial(2, 0.01, None);
+        leak.values.insert("inputs/descriptors".into(), Value::Text("[\"discharge_duration\"]".into()));
+        let jobs = [(&good, "good", None), (&wild, "wild", None), (&leak, "leak", None)];
+        let outcomes = bench.run(&jobs, &mut Beats::default());
+        assert!(matches!(&outcomes[0], Outcome::Completed(e) if e.metrics["rmse"].folds.len() == 3));
+        assert!(
+            matches!(&outcomes[1], Outcome::Failed(why) if why.contains("diverged")),
+            "{:?}",
+            outcomes[1]
+        );
+        assert!(
+            matches!(&outcomes[2], Outcome::Failed(why) if why.contains("label away")),
+            "{:?}",
+            outcomes[2]
+        );
+    }
+
+    #[test]
+    fn what_nobody_needs_is_discarded() {
+        let mut bench = Bench::new();
+        bench.run(&[(&trial(0, 0.01, None), "one", None)], &mut Beats::default());
+        let folder = bench.folder("one");
+        assert!(folder.join(artifact::WEIGHTS).exists());
+        assert!(bench.trainer.discard(&folder).unwrap() > 1000);
+        let left: Vec<_> = std::fs::read_dir(&folder).unwrap().flatten().map(|e| e.file_name()).collect();
+        assert!(left.is_empty(), "{left:?}");
+    }
+}
