@@ -14,8 +14,8 @@ export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/fad
 shared="$(cd ../shared && pwd)"
 data="${FADECAST_DATA:-$shared/data}"
 peers="${FADECAST_PEERS:-$shared/peers}"
-cargo build --release --locked --quiet
-fadecast="$CARGO_TARGET_DIR/release/fadecast"
+[ -n "${FADECAST:-}" ] || cargo build --release --locked --quiet
+fadecast="${FADECAST:-$CARGO_TARGET_DIR/release/fadecast}"
 scratch="$(mktemp -d)"
 trap 'rm -rf "$scratch"' EXIT
 workers="$(nproc)"

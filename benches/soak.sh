@@ -7,11 +7,11 @@
 # the kills are used up the search runs to its end; then every trial must be there once and completed, and Keras Tuner's and
 # Optuna's files must say the same.
 set -euo pipefail
-kills="${1:-100}" workers="${2:-2}" trials="${3:-300}"
+kills="${1:-100}" workers="${2:-2}" trials="${3:-400}"
 cd "$(dirname "$0")/.."
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/fadecast/target}"
-cargo build --release --locked --quiet
-fadecast="$CARGO_TARGET_DIR/release/fadecast"
+[ -n "${FADECAST:-}" ] || cargo build --release --locked --quiet
+fadecast="${FADECAST:-$CARGO_TARGET_DIR/release/fadecast}"
 scratch="$(mktemp -d)"
 trap 'kill -9 -- $(children) 2>/dev/null || true; rm -rf "$scratch"' EXIT
 children() { pgrep -f -- "--root $scratch .*tune" || true; }
@@ -19,7 +19,7 @@ cp experiments/quickstart_tune.toml "$scratch/soak.toml"
 study="$scratch/tuner_results/soak"
 search() {
   "$fadecast" --root "$scratch" --quiet tune "$scratch/soak.toml" --workers "$workers" --set "tuner.trials=$trials" \
-    --set tuner.oracle=random --set tuner.executions=1 --set train.epochs=60 "$@"
+    --set tuner.oracle=random --set tuner.executions=1 --set train.epochs=20 "$@"
 }
 count() { grep -c "$1" "$study/journal.jsonl" 2>/dev/null || true; }
 
@@ -29,7 +29,7 @@ while [ "$killed" -lt "$kills" ]; do
   pid=$!
   searches=$((searches + 1))
   while kill -0 "$pid" 2>/dev/null && [ "$killed" -lt "$kills" ]; do
-    sleep "0.$((RANDOM % 9 + 1))"
+    sleep "$((RANDOM % 3)).$((RANDOM % 9 + 1))"
     mapfile -t alive < <(children)
     [ "${#alive[@]}" -gt 0 ] || continue
     if kill -9 "${alive[$((RANDOM % ${#alive[@]}))]}" 2>/dev/null; then killed=$((killed + 1)); fi
@@ -38,7 +38,7 @@ while [ "$killed" -lt "$kills" ]; do
   [ "$whole" = 0 ] || break
 done
 [ "$whole" = 0 ] || { echo "the search ended after $killed of $kills kills: give it more TRIALS" >&2; exit 1; }
-echo "killed $killed times in $searches searches; $(count '"trial"') journal lines name a trial so far"
+echo "killed $killed times in $searches searches, $(count "\"finished\"") trials done by then"
 search >"$scratch/log" || { cat "$scratch/log" >&2; exit 1; }
 "$fadecast" --root "$scratch" tune show soak --json >"$scratch/trials.json"
 python3 - "$scratch/trials.json" "$study" "$trials" "$killed" <<'PYTHON'

@@ -5,8 +5,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/fadecast/target}"
-cargo build --release --locked --quiet
-fadecast="$CARGO_TARGET_DIR/release/fadecast"
+[ -n "${FADECAST:-}" ] || cargo build --release --locked --quiet
+fadecast="${FADECAST:-$CARGO_TARGET_DIR/release/fadecast}"
 scratch="$(mktemp -d)"
 trap 'rm -rf "$scratch"' EXIT
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::experiment::{Overrides, read};
 use super::{Globals, print};
 use crate::experiment::folder::resolved_toml;
+use crate::experiment::search::Settings;
 
 /// Works on experiment files.
 #[derive(Debug, clap::Subcommand)]
@@ -25,6 +26,9 @@ pub(super) enum Command {
 pub(super) fn run(command: &Command, globals: &Globals) -> anyhow::Result<()> {
     let Command::Check { file, overrides } = command;
     let (_, config) = read(Some(file), overrides)?;
+    if config.tuner.is_some() {
+        Settings::new(&config, &file.display().to_string())?;
+    }
     if globals.json {
         return print(&serde_json::to_string(&config)?);
     }

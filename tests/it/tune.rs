@@ -282,6 +282,8 @@ fn a_wrong_search_is_refused_before_anything_is_written() {
         assert_eq!(refused.code, 2, "{wrong}: {}", refused.err);
         assert!(refused.err.contains(said), "{said}: {}", refused.err);
         assert!(!program.root().join("tuner_results").exists());
+        let checked = program.run(&["experiments", "check", file(&program, "small")]);
+        assert!(checked.code == 2 && checked.err.contains(said), "{}", checked.err);
     }
     let none = program(SMALL).run(&["tune", "show", "nothing"]);
     assert!(none.code == 1 && none.err.contains("no search"), "{none:?}");

@@ -76,7 +76,7 @@ fn drawn<'a>(study: &'a Study, title: &'a str) -> Search<'a> {
         space: &header.space,
         objectives: &header.objectives,
         trials: study.trials(),
-        unit_of: &|name| metric::find(name).map_or("", |m| m.unit).to_owned(),
+        unit_of: &|name| metric::find(name).map_or("", |m| m.unit).trim_start_matches('1').to_owned(),
         notes: &[],
     }
 }

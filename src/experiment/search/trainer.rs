@@ -361,8 +361,8 @@ mod tests {
         Trial::new(number, number.to_string(), values, budget)
     }
 
-    fn budget(from: u32, until: u32, source: Option<usize>) -> Option<Budget> {
-        Some(Budget { from, until, bracket: 0, round: 0, source })
+    fn budget(from: u32, until: u32, source: Option<usize>) -> Budget {
+        Budget { from, until, bracket: 0, round: 0, source }
     }
 
     /// Notes the epochs, and asks for a pause after one of them.
@@ -417,7 +417,8 @@ mod tests {
     #[test]
     fn a_promoted_trial_goes_on_from_its_sources_weights_and_ends_like_a_straight_one() {
         let (mut bench, mut beats) = (Bench::new(), Beats::default());
-        let (short, long) = (trial(0, 0.01, budget(0, 2, None)), trial(1, 0.01, budget(2, 6, Some(0))));
+        let (short, long) =
+            (trial(0, 0.01, Some(budget(0, 2, None))), trial(1, 0.01, Some(budget(2, 6, Some(0)))));
         let at_two = bench.run(&[(&short, "short", None)], &mut Beats::default());
         let promoted = bench.run(&[(&long, "long", Some("short"))], &mut beats);
         assert_eq!(beats.epochs, [3, 4, 5, 6]);
@@ -455,7 +456,7 @@ mod tests {
             bench.run(&[(&b, "alone_b", None)], &mut Beats::default()),
         ];
         assert_eq!(together, alone.concat());
-        let budgeted = trial(2, 0.01, budget(0, 2, None));
+        let budgeted = trial(2, 0.01, Some(budget(0, 2, None)));
         assert_ne!(bench.trainer.group(&budgeted), bench.trainer.group(&a));
     }
 

@@ -10,7 +10,7 @@ pub(super) fn compact(value: &Value) -> String {
     }
 }
 
-/// Returns a number with `n` significant digits: `0.03120`, `123.4`, `3.120e-5`.
+/// Returns a number with `n` significant digits: `0.03120`, `123.4`, `3.120e-5`; whole ones from 10 without decimals.
 pub(super) fn digits(value: f64, n: usize) -> String {
     if !value.is_finite() {
         return "-".into();
@@ -18,6 +18,9 @@ pub(super) fn digits(value: f64, n: usize) -> String {
     let exponent = magnitude(value);
     if value != 0.0 && !(-4..6).contains(&exponent) {
         return format!("{value:.*e}", n - 1);
+    }
+    if value.fract() == 0.0 && exponent >= 1 {
+        return format!("{value:.0}");
     }
     let decimals = n.saturating_add_signed(-1 - exponent as isize);
     format!("{value:.decimals$}")
