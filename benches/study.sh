@@ -31,9 +31,10 @@ TOML
 study="$scratch/tuner_results/tiny"
 "$fadecast" --root "$scratch" --quiet tune "$scratch/tiny.toml" >"$scratch/log" &
 pid=$!
+done_by_now() { grep -cs '"finished"' "$study/journal.jsonl" || [ -e "$study/journal.jsonl" ] || echo 0; }
 begin="$(date +%s.%N)"
 for at in 100 250 500 750 990; do
-  while kill -0 "$pid" 2>/dev/null && [ "$(grep -c '"finished"' "$study/journal.jsonl" 2>/dev/null || true)" -lt "$at" ]; do sleep 0.05; done
+  while kill -0 "$pid" 2>/dev/null && [ "$(done_by_now)" -lt "$at" ]; do sleep 0.05; done
   echo "memory after $at trials: $(awk '/VmRSS/ { print $2 / 1024 " MB" }' "/proc/$pid/status" 2>/dev/null || echo ended)"
 done
 wait "$pid"
