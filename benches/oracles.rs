@@ -328,6 +328,8 @@ fn main() {
                 );
             }
         }
-        _ => println!("oracles FUNCTION ORACLE BUDGET SEEDS [ROOT], oracles serve FUNCTION [ROOT], or oracles overhead N"),
+        _ => println!(
+            "oracles FUNCTION ORACLE BUDGET SEEDS [ROOT], oracles serve FUNCTION [ROOT], or oracles overhead N"
+        ),
     }
 }
