@@ -14,6 +14,7 @@ export python="${1:?usage: benches/oracles.sh PYTHON [PYTHON_WITH_TORCH] [SEEDS]
 export torch="${2:-}" seeds="${3:-20}"
 cd "$(dirname "$0")/.."
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/fadecast/target}"
+jobs="$(nproc)" # Before OMP_NUM_THREADS, which nproc heeds.
 export OMP_NUM_THREADS=1 RAYON_NUM_THREADS=1
 data="${FADECAST_DATA:-../shared/data}/nasa-pcoe/mat"
 scratch="$(mktemp -d)"
@@ -54,7 +55,7 @@ for function in "${functions[@]}"; do
   for side in "${sides[@]}"; do
     echo "$((number++)) $function $side"
   done
-done | xargs -P "$(nproc)" -L 1 bash -euo pipefail -c 'search "$@"' search
+done | xargs -P "$jobs" -L 1 bash -euo pipefail -c 'search "$@"' search
 cat "$scratch"/lines.* >"$scratch/lines"
 ours overhead 1000 >"$scratch/overhead.json"
 
