@@ -2,17 +2,20 @@
 
     python benches/oracles.py FUNCTION SAMPLER BUDGET SEEDS      FUNCTION branin | hartmann6 | noisy_quadratic
                                                                  SAMPLER  random | tpe | gp (gp needs PyTorch)
+    python benches/oracles.py experiment SAMPLER BUDGET SEEDS SERVER...
+                                                                 SERVER   a command: `oracles serve experiment ROOT`
     python benches/oracles.py --table LINES | --verdict LINES    from a file of such lines: medians; who lost where
 
 Seeds are 0 .. SEEDS - 1. The first 10 trials and the noise of a trial come from (seed, trial) by the same hash as in
 oracles.rs, so that both sides start from the same observations. A line is
 {"function", "sampler", "seed", "regret": [...]}: after each trial, the noise-free value of the trial whose observed
-value is lowest so far, minus the minimum of the function.
+value is lowest so far, minus the minimum of the function (0 for the experiment, whose regret is its RMSE [Ah]).
 """
 
 import json
 import math
 import statistics
+import subprocess
 import sys
 import warnings
 
@@ -68,7 +71,7 @@ class Real:
 
     def at(self, u):
         if self.log:
-            return math.exp(math.log(self.low) + u * (math.log(self.high) - math.log(self.low)))
+            return self.low * (self.high / self.low) ** u
         return self.low + u * (self.high - self.low)
 
     def suggest(self, trial):
@@ -97,18 +100,65 @@ class Choice:
         return trial.suggest_categorical(self.name, self.levels)
 
 
-# name -> (function, space, minimum, standard deviation of the noise)
-FUNCTIONS = {
-    "branin": (branin, [Real("x", -5, 10), Real("y", 0, 15)], 0.39788735772973816, 0.0),
-    "hartmann6": (hartmann6, [Real(f"x{i}", 0, 1) for i in range(6)], -3.322368011415514, 0.0),
-    "noisy_quadratic": (
-        noisy_quadratic,
-        [Real("x", -5, 5), Real("y", -5, 5), Integer("n", 1, 20), Choice("kind", ["a", "b", "c", "d"]),
-         Real("rate", 1e-5, 1e-1, log=True)],
-        0.0,
-        0.084094,
-    ),
-}
+class Synthetic:
+    """A function over a space, with the standard deviation of its noise."""
+
+    def __init__(self, function, space, minimum, noise=0.0):
+        self.function, self.space, self.minimum, self.noise = function, space, minimum, noise
+
+    def given(self, seed, trial):
+        return {p.name: p.at(uniform(seed, trial, k)) for k, p in enumerate(self.space)}
+
+    def value(self, trial):
+        return self.function(*(parameter.suggest(trial) for parameter in self.space))
+
+
+class Experiment:
+    """The experiment of benches/oracles.toml: oracles.rs trains, behind a pipe; only the space is said here again."""
+
+    minimum = noise = 0.0
+
+    def __init__(self, server):
+        self.process = subprocess.Popen(server, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def ask(self, request):
+        self.process.stdin.write(json.dumps(request) + "\n")
+        self.process.stdin.flush()
+        return json.loads(self.process.stdout.readline())
+
+    def given(self, seed, trial):
+        return self.ask([seed, trial])
+
+    def value(self, trial):
+        answer = self.ask(self.suggest(trial))
+        return math.nan if answer is None else answer
+
+    def suggest(self, trial):
+        layers = trial.suggest_int("model/layers", 1, 3)
+        units = [f"model/units_{i}" for i in range(layers)]
+        return {
+            "model/layers": layers,
+            **{name: trial.suggest_int(name, 8, 64, step=8) for name in units},
+            "model/activation": trial.suggest_categorical("model/activation", ["relu", "tanh", "silu"]),
+            "model/dropout": trial.suggest_float("model/dropout", 0.0, 0.4, step=0.1),
+            "train/weight_decay": trial.suggest_float("train/weight_decay", 1e-4, 1.0, log=True),
+            "train/learning_rate": trial.suggest_float("train/learning_rate", 3e-4, 3e-2, log=True),
+            "train/optimizer/kind": trial.suggest_categorical("train/optimizer/kind", ["adam", "adamw", "sgd"]),
+        }
+
+
+def function(name, server):
+    if name == "branin":
+        return Synthetic(branin, [Real("x", -5, 10), Real("y", 0, 15)], 0.39788735772973816)
+    if name == "hartmann6":
+        return Synthetic(hartmann6, [Real(f"x{i}", 0, 1) for i in range(6)], -3.322368011415514)
+    if name == "noisy_quadratic":
+        space = [Real("x", -5, 5), Real("y", -5, 5), Integer("n", 1, 20), Choice("kind", ["a", "b", "c", "d"]),
+                 Real("rate", 1e-5, 1e-1, log=True)]
+        return Synthetic(noisy_quadratic, space, 0.0, 0.084094)
+    if name == "experiment" and server:
+        return Experiment(server)
+    raise SystemExit(f"unknown function {name}: branin, hartmann6, noisy_quadratic or experiment SERVER...")
 
 
 def sampler(name, seed):
@@ -123,27 +173,26 @@ def sampler(name, seed):
     raise SystemExit(f"unknown sampler {name}: random, tpe or gp")
 
 
-def search(name, sampler_name, budget, seed):
+def search(function, sampler_name, budget, seed):
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    function, space, minimum, noise = FUNCTIONS[name]
     exact = []
 
     def objective(trial):
-        value = function(*(parameter.suggest(trial) for parameter in space))
-        exact.append(value)
-        return value + (noise * normal(seed, trial.number) if noise else 0.0)
+        exact.append(function.value(trial))
+        return exact[-1] + (function.noise * normal(seed, trial.number) if function.noise else 0.0)
 
     study = optuna.create_study(sampler=sampler(sampler_name, seed))
     for trial in range(min(STARTUP, budget)):
-        study.enqueue_trial({p.name: p.at(uniform(seed, trial, k)) for k, p in enumerate(space)})
+        study.enqueue_trial(function.given(seed, trial))
     study.optimize(objective, n_trials=budget)
-    regret, best = [], math.inf
+    regret, best, incumbent = [], math.inf, math.nan
     for trial in study.trials:
-        if trial.value < best:
+        # One that failed (NaN) has no value.
+        if trial.value is not None and trial.value < best:
             best, incumbent = trial.value, exact[trial.number]
-        regret.append(incumbent - minimum)
+        regret.append(incumbent - function.minimum)
     return regret
 
 
@@ -159,10 +208,10 @@ def medians(path):
 
 
 def table(path):
-    print(f"{'median regret':18}{'sampler':13}{'seeds':>6}{'trials':>8}{'at half':>12}{'at the end':>12}")
+    print(f"{'median best so far':20}{'sampler':13}{'seeds':>6}{'trials':>8}{'at half':>12}{'at the end':>12}")
     for function, samplers in medians(path).items():
         for name, (budget, seeds, half, end) in samplers.items():
-            print(f"{function:18}{name:13}{seeds:6}{budget:8}{half:12.3g}{end:12.3g}")
+            print(f"{function:20}{name:13}{seeds:6}{budget:8}{half:12.4g}{end:12.4g}")
 
 
 def verdict(path):
@@ -176,10 +225,11 @@ def verdict(path):
     return 1 if lost else 0
 
 
-def main(name, sampler_name, budget, seeds):
+def main(name, sampler_name, budget, seeds, *server):
     warnings.simplefilter("ignore")
+    minimised = function(name, server)
     for seed in range(int(seeds)):
-        regret = search(name, sampler_name, int(budget), seed)
+        regret = search(minimised, sampler_name, int(budget), seed)
         print(json.dumps({"function": name, "sampler": sampler_name, "seed": seed, "regret": regret}), flush=True)
 
 

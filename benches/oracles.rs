@@ -1,55 +1,107 @@
-//! The oracles on functions with known minima, for `benches/oracles.sh`: best so far after every trial.
+//! The oracles on functions with known minima and on an experiment, for `benches/oracles.sh`: best so far after every trial.
 //!
 //! ```text
-//! cargo bench --bench oracles -- FUNCTION ORACLE BUDGET SEEDS   one JSON line a seed, as benches/oracles.py prints
-//! cargo bench --bench oracles -- overhead N                     seconds of the N-th Bayesian proposal in 10 dimensions
+//! cargo bench --bench oracles -- FUNCTION ORACLE BUDGET SEEDS [ROOT]   one JSON line a seed, as benches/oracles.py prints
+//! cargo bench --bench oracles -- serve FUNCTION [ROOT]                 answers one JSON line by another, see `serve`
+//! cargo bench --bench oracles -- overhead N                            seconds of the N-th Bayesian proposal in 10 dimensions
 //! ```
+//! ROOT holds the imported dataset of the function `experiment` (benches/oracles.toml).
 //! The first 10 trials and the noise come from (seed, trial) by the hash of `oracles.py`: both sides start alike.
 
 #![expect(clippy::print_stdout, reason = "a bench prints")]
 
 use std::f64::consts::PI;
+use std::path::Path;
 use std::time::Instant;
 
+use fadecast::device::Backend;
+use fadecast::experiment::fitted::{FitContext, Fitted};
+use fadecast::experiment::search::{Settings, binding};
+use fadecast::experiment::task::Task;
+use fadecast::experiment::{parse, score};
 use fadecast::seed::Seed;
+use fadecast::train::Interrupt;
 use fadecast::tuner::config::OracleKind;
 use fadecast::tuner::oracle::{self, Proposal, View};
 use fadecast::tuner::{
     Domain, Evaluation, Measurement, Objective, Origin, Param, Scale, Space, Status, Trial, TunerConfig,
     Value, Values,
 };
+use serde::Deserialize;
 
 /// Trials that both sides are given.
 const STARTUP: usize = 10;
 
 /// A function to be minimised over a space, as oracles.py has it.
 struct Function {
-    name: &'static str,
-    space: fn() -> Space,
-    /// The value without noise.
-    value: fn(&Values) -> f64,
+    space: Space,
+    /// The value without noise; NaN where an evaluation fails.
+    value: Box<dyn Fn(&Values) -> f64>,
     minimum: f64,
     /// Standard deviation of the noise of an observation.
     noise: f64,
 }
 
-const FUNCTIONS: [Function; 3] = [
-    Function {
-        name: "branin",
-        space: || of(&[("x", real(-5.0, 10.0)), ("y", real(0.0, 15.0))]),
-        value: branin,
-        minimum: 0.397_887_357_729_738_16,
+/// Returns a function by its name; of an experiment nobody knows the minimum: its regret is its value.
+fn function(name: &str, root: Option<&&str>) -> Function {
+    let exact = |space, value: fn(&Values) -> f64, minimum| Function {
+        space,
+        value: Box::new(value),
+        minimum,
         noise: 0.0,
-    },
-    Function {
-        name: "hartmann6",
-        space: || of(&["x0", "x1", "x2", "x3", "x4", "x5"].map(|name| (name, real(0.0, 1.0)))),
-        value: hartmann6,
-        minimum: -3.322_368_011_415_514,
-        noise: 0.0,
-    },
-    Function { name: "noisy_quadratic", space: mixed, value: quadratic, minimum: 0.0, noise: 0.084_094 },
-];
+    };
+    match name {
+        "branin" => {
+            exact(of(&[("x", real(-5.0, 10.0)), ("y", real(0.0, 15.0))]), branin, 0.397_887_357_729_738_16)
+        }
+        "hartmann6" => {
+            let names = ["x0", "x1", "x2", "x3", "x4", "x5"];
+            exact(of(&names.map(|name| (name, real(0.0, 1.0)))), hartmann6, -3.322_368_011_415_514)
+        }
+        "noisy_quadratic" => Function { noise: 0.084_094, ..exact(mixed(), quadratic, 0.0) },
+        "experiment" => {
+            let root = root.expect("the experiment needs the folder of its dataset");
+            let experiment = Experiment::load(Path::new(root));
+            let space = experiment.settings.space.clone();
+            Function { space, value: Box::new(move |v| experiment.rmse(v)), minimum: 0.0, noise: 0.0 }
+        }
+        _ => unreachable!("the function is branin, hartmann6, noisy_quadratic or experiment"),
+    }
+}
+
+/// The networks of benches/oracles.toml, with their data.
+struct Experiment {
+    settings: Settings,
+    task: Task,
+}
+
+impl Experiment {
+    fn load(root: &Path) -> Self {
+        let name = "benches/oracles.toml";
+        let config = parse::parse(include_str!("oracles.toml"), name, &[]).expect("an experiment");
+        let settings = Settings::new(&config, name).expect("a search");
+        let task = Task::load(&settings.base, root).expect("the dataset lies under the folder given");
+        Self { settings, task }
+    }
+
+    /// Returns the mean RMSE over the cells left out [Ah]; NaN where a network diverges.
+    fn rmse(&self, values: &Values) -> f64 {
+        let Settings { base, space, .. } = &self.settings;
+        assert_eq!(space.misfit(values), None, "both sides search the same space");
+        let config = binding::bind(base, space, values).expect("every point of the space is an experiment");
+        let context = FitContext {
+            backend: Backend::Flex,
+            checkpoint: None,
+            interrupt: &Interrupt::new(),
+            until: None,
+            judge: false,
+            observe: &mut (),
+        };
+        let fitted = Fitted::fit(&config, &self.task, context).expect("a fit without files");
+        let predicted = fitted.predict(&config, &self.task, Backend::Flex).expect("predictions");
+        score::score(&self.task, &predicted).get("rmse").map_or(f64::NAN, |m| m.mean)
+    }
+}
 
 fn of(domains: &[(&str, Domain)]) -> Space {
     let param = |(name, domain): &(&str, Domain)| Param {
@@ -172,10 +224,11 @@ impl Study {
 
     fn add(&mut self, values: Values, origin: Origin, value: f64) {
         let number = self.trials.len();
+        let status = if value.is_finite() { Status::Completed } else { Status::Failed };
         let metrics = [("value".to_owned(), Measurement { mean: value, ..Measurement::default() })].into();
         let evaluation = Some(Evaluation { epoch: 1, metrics, seconds: 0.0 });
         let trial = Trial::new(number, number.to_string(), values, None);
-        self.trials.push(Trial { origin, status: Status::Completed, evaluation, ..trial });
+        self.trials.push(Trial { origin, status, evaluation, ..trial });
     }
 }
 
@@ -187,7 +240,7 @@ fn given(space: &Space, seed: u64, trial: usize) -> Values {
 
 /// Returns the regret after each trial: the noise-free value of the trial observed to be best, minus the minimum.
 fn search(function: &Function, kind: OracleKind, budget: usize, seed: u64) -> Vec<f64> {
-    let mut study = Study::new(kind, (function.space)(), seed);
+    let mut study = Study::new(kind, function.space.clone(), seed);
     let (mut regret, mut best) = (Vec::new(), (f64::INFINITY, f64::NAN));
     for trial in 0..budget {
         let (values, origin) = if trial < STARTUP {
@@ -204,6 +257,28 @@ fn search(function: &Function, kind: OracleKind, budget: usize, seed: u64) -> Ve
         study.add(values, origin, exact + noise);
     }
     regret
+}
+
+/// A line of `serve`.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Request {
+    /// `[seed, trial]`: asks for the values that both sides are given.
+    Given(u64, usize),
+    /// Values by name: asks for the value of the function.
+    Value(Values),
+}
+
+/// Answers each line of stdin by one of stdout: values as an object, or a number, null where the evaluation fails.
+fn serve(function: &Function) {
+    for line in std::io::stdin().lines() {
+        let line = line.expect("a line of text");
+        let answer = match serde_json::from_str(&line).expect("[seed, trial] or values by name") {
+            Request::Given(seed, trial) => serde_json::to_string(&given(&function.space, seed, trial)),
+            Request::Value(values) => serde_json::to_string(&(function.value)(&values)),
+        };
+        println!("{}", answer.expect("values and numbers are JSON"));
+    }
 }
 
 /// Returns the seconds that the `n`-th proposal takes, after `n - 1` trials gathered near the best of a 10-d bowl.
@@ -242,17 +317,19 @@ fn main() {
             let (n, seconds) = (count(n), overhead(count(n)));
             println!("{{\"suggestion\": {n}, \"dimensions\": 10, \"seconds\": {seconds:.4}}}");
         }
-        [name, oracle, budget, seeds] => {
-            let known = FUNCTIONS.iter().find(|f| f.name == name);
-            let function = known.expect("the function is branin, hartmann6 or noisy_quadratic");
+        ["serve", name, ref root @ ..] => serve(&function(name, root.first())),
+        [name, oracle, budget, seeds, ref root @ ..] => {
+            let function = function(name, root.first());
             let (kind, sampler) = sampler(oracle);
             for seed in 0..count(seeds) {
-                let regret = search(function, kind, count(budget) as usize, seed);
+                let regret = search(&function, kind, count(budget) as usize, seed);
                 println!(
                     "{{\"function\": \"{name}\", \"sampler\": \"{sampler}\", \"seed\": {seed}, \"regret\": {regret:?}}}"
                 );
             }
         }
-        _ => println!("oracles FUNCTION ORACLE BUDGET SEEDS, or oracles overhead N"),
+        _ => println!(
+            "oracles FUNCTION ORACLE BUDGET SEEDS [ROOT], oracles serve FUNCTION [ROOT], or oracles overhead N"
+        ),
     }
 }

@@ -58,7 +58,7 @@ impl Surrogate {
         let losses: Vec<f64> = observed.iter().map(|o| o.value).collect();
         let choices = Target::choices(&losses);
         let ranked = ranked(&losses);
-        let layout = Layout::new(dimensions, observed.iter().map(|o| o.point.as_slice()));
+        let layout = Layout::new(dimensions);
         let rows =
             |chosen: &[usize]| chosen.iter().map(|&i| layout.row(&observed[i].point)).collect::<Vec<_>>();
         let pick = |count: usize| spread(&ranked, count);
@@ -251,7 +251,7 @@ mod tests {
     const CUBE: [Dimension; 3] = [Dimension::Continuous; 3];
 
     fn golden() -> Surrogate {
-        let layout = Layout::new(&CUBE, POINTS.iter().map(<[f64; 3]>::as_slice));
+        let layout = Layout::new(&CUBE);
         let target = Target::choices(&TARGETS).remove(0);
         let rows = POINTS.iter().map(|p| layout.row(p)).collect();
         Surrogate::condition(layout, target, hyper(), (rows, TARGETS.to_vec()))

@@ -5,10 +5,10 @@
 //! a^2      = 5 sum_j ((x_j - x'_j) / l_j)^2
 //! ```
 //! with a length `l_j` for every continuous or ordinal coordinate `[Rasmussen2006, eq. 4.17, 5.1]` and a weight `w_c`
-//! for every category. An inactive coordinate (NaN) stands at the centre of its range, and where a coordinate
-//! is active in some observations only, its presence is a label of its own: two inactive ones are equal, and an active
-//! one differs from an inactive one by a learned weight. Each factor is a covariance for every length and weight,
-//! hence so is the product.
+//! for every category. An inactive coordinate (NaN) stands at the centre of its range, an inactive category is one
+//! more level. Whether a coordinate is active follows from its parents, which are coordinates too: a label for it would
+//! say that twice, and hide what networks of one and of two layers have in common. Each factor is a covariance for every
+//! length and weight, hence so is the product.
 
 use super::Dimension;
 
@@ -19,8 +19,6 @@ enum Column {
     Ordered(usize),
     /// A category, by its level; being inactive is one more level.
     Category(usize),
-    /// Whether an ordered coordinate is active.
-    Presence(usize),
 }
 
 /// How points of the cube are laid out for the covariance: the ordered columns first, then the labels.
@@ -31,15 +29,8 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    /// Lays out `dimensions`; presence matters where `points` differ in it.
-    pub(super) fn new<'a>(dimensions: &[Dimension], points: impl Iterator<Item = &'a [f64]>) -> Self {
-        // Whether a coordinate is active in some point, and inactive in some.
-        let mut active = vec![(false, false); dimensions.len()];
-        for point in points {
-            for (seen, x) in active.iter_mut().zip(point) {
-                *seen = (seen.0 || !x.is_nan(), seen.1 || x.is_nan());
-            }
-        }
+    /// Lays out `dimensions`.
+    pub(super) fn new(dimensions: &[Dimension]) -> Self {
         let column = |(j, dimension): (usize, &Dimension)| match dimension {
             Dimension::Continuous | Dimension::Ordinal(_) => Some(Column::Ordered(j)),
             Dimension::Categorical(_) => Some(Column::Category(j)),
@@ -49,10 +40,7 @@ impl Layout {
         let all: Vec<Column> = dimensions.iter().enumerate().filter_map(column).collect();
         let (mut columns, labels): (Vec<Column>, Vec<Column>) = all.into_iter().partition(is_ordered);
         let ordered = columns.len();
-        let conditional = |c: &Column| matches!(c, Column::Ordered(j) if active[*j] == (true, true));
-        let presence: Vec<Column> = columns.iter().copied().filter(conditional).collect();
         columns.extend(labels);
-        columns.extend(presence.into_iter().map(|c| Column::Presence(c.coordinate())));
         Self { columns, ordered }
     }
 
@@ -79,28 +67,16 @@ impl Layout {
 
 impl Column {
     fn coordinate(self) -> usize {
-        let (Self::Ordered(j) | Self::Category(j) | Self::Presence(j)) = self;
+        let (Self::Ordered(j) | Self::Category(j)) = self;
         j
     }
 
     fn read(self, point: &[f64]) -> f64 {
         let x = point[self.coordinate()];
         match self {
-            Self::Ordered(_) => {
-                if x.is_nan() {
-                    0.5
-                } else {
-                    x
-                }
-            }
-            Self::Category(_) => {
-                if x.is_nan() {
-                    -1.0
-                } else {
-                    x
-                }
-            }
-            Self::Presence(_) => f64::from(u8::from(!x.is_nan())),
+            Self::Ordered(_) if x.is_nan() => 0.5,
+            Self::Category(_) if x.is_nan() => -1.0,
+            _ => x,
         }
     }
 }
@@ -173,36 +149,36 @@ mod tests {
     }
 
     #[test]
-    fn lays_out_ordered_columns_then_categories_then_presence() {
-        let points = [[0.2, 0.5, 0.5, 0.375, f64::NAN], [0.9, f64::NAN, 0.5, 0.125, 0.7]];
-        let layout = Layout::new(&DIMENSIONS, points.iter().map(<[f64; 5]>::as_slice));
-        assert_eq!((layout.width(), layout.ordered()), (5, 3));
-        assert_eq!(layout.row(&points[0]), [0.2, 0.375, 0.5, 0.5, 0.0]);
-        assert_eq!(layout.row(&points[1]), [0.9, 0.125, 0.7, -1.0, 1.0]);
+    fn lays_out_ordered_columns_then_categories() {
+        let layout = Layout::new(&DIMENSIONS);
+        assert_eq!((layout.width(), layout.ordered()), (4, 3));
+        assert_eq!(layout.row(&[0.2, 0.5, 0.5, 0.375, f64::NAN]), [0.2, 0.375, 0.5, 0.5]);
+        assert_eq!(layout.row(&[0.9, f64::NAN, 0.5, 0.125, 0.7]), [0.9, 0.125, 0.7, -1.0]);
     }
 
     #[test]
-    fn inactive_coordinates_are_equal_and_differ_from_active_ones() {
-        let points = [[f64::NAN], [0.5], [0.1]];
-        let layout = Layout::new(&[Dimension::Continuous], points.iter().map(<[f64; 1]>::as_slice));
+    fn an_inactive_coordinate_adds_no_distance_to_that_of_its_parent() {
+        // A number of layers 1, 2, 3 and the width of the second, which the first of these networks does not have.
+        let layout = Layout::new(&[Dimension::Ordinal(3), Dimension::Continuous]);
         let kernel = kernel(&layout, |_| 1.0);
-        let covariance = |a: [f64; 1], b: [f64; 1]| kernel.covariance(&layout.row(&a), &layout.row(&b));
-        assert!((covariance([f64::NAN], [f64::NAN]) - 1.3).abs() < 1e-15);
-        assert!((covariance([f64::NAN], [0.5]) - 1.3 * (-1.0_f64).exp()).abs() < 1e-12);
-        assert!(covariance([f64::NAN], [0.1]) < covariance([f64::NAN], [0.5]));
+        let covariance = |a: [f64; 2], b: [f64; 2]| kernel.covariance(&layout.row(&a), &layout.row(&b));
+        let (one, two, three) = ([1.0 / 6.0, f64::NAN], [0.5, 0.5], [5.0 / 6.0, 0.5]);
+        assert!((covariance(one, one) - 1.3).abs() < 1e-15);
+        assert!((covariance(one, two) - covariance(two, three)).abs() < 1e-12);
+        assert!(covariance(one, [0.5, 0.1]) < covariance(one, two));
     }
 
     proptest! {
         #[test]
         fn covariance_is_positive_definite(
             points in prop::collection::vec((0.0..1.0, 0..4_usize, 0.0..1.0, 0..2_usize), 2..12),
-            scales in prop::collection::vec(-4.0..4.0_f64, 5),
+            scales in prop::collection::vec(-4.0..4.0_f64, 4),
         ) {
             let level = |i: usize| if i == 3 { f64::NAN } else { (i as f64 + 0.5) / 3.0 };
             let present = |x: f64, on: usize| if on == 0 { f64::NAN } else { x };
             let points: Vec<[f64; 5]> =
                 points.iter().map(|&(x, c, y, on)| [x, level(c), 0.5, y, present(y, on)]).collect();
-            let layout = Layout::new(&DIMENSIONS, points.iter().map(<[f64; 5]>::as_slice));
+            let layout = Layout::new(&DIMENSIONS);
             let kernel = kernel(&layout, |c| scales[c].exp());
             let rows: Vec<Vec<f64>> = points.iter().map(|p| layout.row(p)).collect();
             let matrix = DMatrix::from_fn(rows.len(), rows.len(), |i, j| kernel.covariance(&rows[i], &rows[j]));
