@@ -19,7 +19,7 @@ pub const WEIGHTS: &str = "weights.safetensors";
 pub const KERAS_WEIGHTS: &str = "checkpoint.weights.h5";
 
 /// Name of the file from which Keras builds that network.
-const KERAS_BUILD: &str = "build_config.json";
+pub const KERAS_BUILD: &str = "build_config.json";
 
 /// Name of the file with all else.
 pub const MODEL: &str = "model.json";
@@ -57,16 +57,23 @@ pub fn save(
     Ok(Some(file::sha256_bytes(&bytes)))
 }
 
-/// Stores the first network as Keras Tuner would, with what Keras builds it from; networks that Keras has no form for
-/// are left out.
+/// Stores the first network as Keras Tuner would, with what Keras builds it from and the names of its `inputs` in
+/// their order; networks that Keras has no form for are left out. Inputs and label are scaled as `model.json` says.
 ///
 /// # Errors
 /// [`ExperimentError::File`].
-pub fn save_keras(fitted: &Fitted, shapes: &Architecture, folder: &Path) -> Result<(), ExperimentError> {
+pub fn save_keras(
+    fitted: &Fitted,
+    shapes: &Architecture,
+    inputs: &[&str],
+    folder: &Path,
+) -> Result<(), ExperimentError> {
     let Some(member) = fitted.folds.first().and_then(|f| f.members.first()) else { return Ok(()) };
     let Ok(bytes) = keras::weights_h5(shapes, &member.weights, &member.statistics) else { return Ok(()) };
     file::write_atomic(&folder.join(KERAS_WEIGHTS), &bytes)?;
-    Ok(file::write_json(&folder.join(KERAS_BUILD), &keras::build_config(shapes))?)
+    let mut build = keras::build_config(shapes);
+    build["inputs"] = inputs.into();
+    Ok(file::write_json(&folder.join(KERAS_BUILD), &build)?)
 }
 
 /// Loads a fitted model whose folds have `n_members` networks each (0 for models without).

@@ -169,7 +169,8 @@ impl Trainer {
             metrics.insert(metric::LATENCY.into(), Measurement { mean: us, ..Measurement::default() });
         }
         artifact::save(fitted, &shapes, &job.folder)?;
-        artifact::save_keras(fitted, &shapes, &job.folder)?;
+        let inputs: Vec<&str> = task.frame.inputs.iter().map(|c| c.name.as_str()).collect();
+        artifact::save_keras(fitted, &shapes, &inputs, &job.folder)?;
         let epoch = job.trial.until(config.train.epochs);
         Ok(Outcome::Completed(Evaluation { epoch, metrics, seconds }))
     }
@@ -205,7 +206,8 @@ impl Evaluate for Trainer {
     }
 
     fn discard(&self, folder: &Path) -> Result<u64, EvaluateError> {
-        let names = [CHECKPOINT, artifact::WEIGHTS, artifact::MODEL, artifact::KERAS_WEIGHTS];
+        let names =
+            [CHECKPOINT, artifact::WEIGHTS, artifact::MODEL, artifact::KERAS_WEIGHTS, artifact::KERAS_BUILD];
         let mut freed = 0;
         for name in names {
             let path = folder.join(name);
