@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use nalgebra::{DMatrix, DVector};
+use nalgebra::{SMatrix, SVector};
 use serde::Serialize;
 
 use super::{COPY_DEVIATION, Row};
@@ -165,7 +165,7 @@ pub(super) fn is_copy(x: &[f64], y: &[f64], rows: &[Row], lag: i32) -> bool {
 /// A fitted curve.
 enum Curve {
     /// Coefficients of the standardised input, constant first.
-    Polynomial { center: f64, scale: f64, coefficients: DVector<f64> },
+    Polynomial { center: f64, scale: f64, coefficients: [f64; 3] },
     /// Knots in ascending order of the input.
     Knots(Vec<(f64, f64)>),
 }
@@ -174,67 +174,67 @@ impl Curve {
     /// Fits `shape` to pairs of input and label, at least one.
     fn fit(shape: Shape, pairs: Vec<(f64, f64)>) -> Self {
         match shape {
-            Shape::Line => Self::polynomial(1, &pairs),
-            Shape::Parabola => Self::polynomial(2, &pairs),
+            Shape::Line => Self::polynomial::<2>(&pairs),
+            Shape::Parabola => Self::polynomial::<3>(&pairs),
             Shape::Monotone => Self::Knots(isotonic(pairs)),
         }
     }
 
-    fn polynomial(degree: usize, pairs: &[(f64, f64)]) -> Self {
+    /// Fits `N` coefficients, at most three.
+    fn polynomial<const N: usize>(pairs: &[(f64, f64)]) -> Self {
         let inputs: Vec<f64> = pairs.iter().map(|p| p.0).collect();
         let (center, spread) = mean_and_spread(&inputs);
         let scale = if spread > 0.0 { spread } else { 1.0 };
-        let mut normal = DMatrix::<f64>::identity(degree + 1, degree + 1) * (RIDGE * pairs.len() as f64);
+        let mut normal = SMatrix::<f64, N, N>::identity() * (RIDGE * pairs.len() as f64);
         normal[(0, 0)] = 0.0;
-        let mut target = DVector::<f64>::zeros(degree + 1);
+        let mut target = SVector::<f64, N>::zeros();
         for &(x, y) in pairs {
-            let powers = powers((x - center) / scale, degree);
-            normal += &powers * powers.transpose();
-            target += &powers * y;
+            let powers = SVector::<f64, N>::from_fn(|degree, _| powers((x - center) / scale)[degree]);
+            normal += powers * powers.transpose();
+            target += powers * y;
         }
-        let coefficients = normal.cholesky().map_or_else(|| DVector::zeros(degree + 1), |c| c.solve(&target));
+        let solution = normal.cholesky().map_or_else(SVector::zeros, |c| c.solve(&target));
+        let mut coefficients = [0.0; 3];
+        coefficients[..N].copy_from_slice(solution.as_slice());
         Self::Polynomial { center, scale, coefficients }
     }
 
     fn at(&self, x: f64) -> f64 {
         match self {
             Self::Polynomial { center, scale, coefficients } => {
-                powers((x - center) / scale, coefficients.len() - 1).dot(coefficients)
+                let powers = powers((x - center) / scale);
+                powers.iter().zip(coefficients).map(|(power, c)| power * c).sum()
             }
             Self::Knots(knots) => interpolate(knots, x),
         }
     }
 }
 
-fn powers(z: f64, degree: usize) -> DVector<f64> {
-    DVector::from_iterator(
-        degree + 1,
-        std::iter::successors(Some(1.0), |power| Some(power * z)).take(degree + 1),
-    )
+fn powers(z: f64) -> [f64; 3] {
+    [1.0, z, z * z]
 }
 
 /// Isotonic regression, rising or falling as the pairs are correlated.
 fn isotonic(mut pairs: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
     pairs.sort_by(|a, b| a.0.total_cmp(&b.0));
     let sign = direction(&pairs);
-    // Pools of equal value: sum and count of the signed labels, and the distinct inputs in them.
-    let mut pools: Vec<(f64, f64, Vec<f64>)> = Vec::new();
+    // Pools of equal value: sum and count of the signed labels, the first and the last input in them.
+    let mut pools: Vec<(f64, f64, f64, f64)> = Vec::new();
     for group in pairs.chunk_by(|a, b| a.0.total_cmp(&b.0).is_eq()) {
         let sum = group.iter().map(|p| sign * p.1).sum();
-        pools.push((sum, group.len() as f64, vec![group[0].0]));
-        while let [.., (sum_a, n_a, _), (sum_b, n_b, _)] = pools[..]
+        pools.push((sum, group.len() as f64, group[0].0, group[0].0));
+        while let [.., (sum_a, n_a, ..), (sum_b, n_b, _, end)] = pools[..]
             && sum_a / n_a >= sum_b / n_b
         {
-            let (sum, count, inputs) = pools.pop().unwrap_or_default();
+            pools.pop();
             if let Some(last) = pools.last_mut() {
-                (last.0, last.1) = (last.0 + sum, last.1 + count);
-                last.2.extend(inputs);
+                (last.0, last.1, last.3) = (last.0 + sum_b, last.1 + n_b, end);
             }
         }
     }
-    let ends = |(sum, count, inputs): (f64, f64, Vec<f64>)| {
+    let ends = |(sum, count, first, last): (f64, f64, f64, f64)| {
         let value = sign * sum / count;
-        [(inputs[0], value), (inputs[inputs.len() - 1], value)]
+        [(first, value), (last, value)]
     };
     pools.into_iter().flat_map(ends).collect()
 }

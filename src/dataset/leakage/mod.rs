@@ -15,6 +15,8 @@ use serde::{Deserialize, Serialize};
 pub use fit::{Shape, SingleFit};
 pub use split::{Fold, Separation};
 
+use rayon::prelude::*;
+
 use crate::cell::CellId;
 
 /// Least share of the label's variance [1] that one input explains on unseen cells when it gives the label away.
@@ -216,8 +218,9 @@ pub fn check(inputs: &Inputs) -> LeakageReport {
     let cycle_line_rmse = blocks.line("cycle", &cycle, inputs.labels).map(|line| line.rmse);
     let mut findings = Vec::new();
     let mut single_inputs = Vec::new();
-    for candidate in inputs.candidates {
-        let best = blocks.best(candidate.name, candidate.values, inputs.labels);
+    let best = |c: &Candidate| blocks.best(c.name, c.values, inputs.labels);
+    let bests: Vec<Option<SingleFit>> = inputs.candidates.par_iter().map(best).collect();
+    for (candidate, best) in inputs.candidates.iter().zip(bests) {
         findings.extend(provenance(candidate, inputs.allowed));
         findings.extend(figures(inputs, candidate, best.as_ref(), cycle_line_rmse));
         single_inputs.extend(best);
