@@ -157,10 +157,11 @@ impl Names {
     }
 }
 
-/// Returns the ends of a name that begin after a `/` or `.`, shortest first, the whole name last.
+/// Returns the ends of a name that begin after a `/` or `.`, shortest first, the whole name last; `kind` alone says
+/// nothing.
 fn tails(name: &str) -> impl Iterator<Item = &str> {
     let cuts = name.rmatch_indices(['/', '.']).map(|(idx, _)| &name[idx + 1..]);
-    cuts.chain(std::iter::once(name))
+    cuts.filter(|tail| *tail != "kind").chain(std::iter::once(name))
 }
 
 /// Returns a number between -0.5 and 0.5 for a trial, far from those of its neighbours (multiples of the golden ratio).

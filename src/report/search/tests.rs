@@ -276,10 +276,11 @@ fn what_matters_most_comes_first_and_what_is_unknown_last() {
 
 #[test]
 fn names_are_as_short_as_they_can_be() {
-    let names = ["model/units_0", "model/dropout", "train/dropout", "lr"];
+    let names = ["model/units_0", "model/dropout", "train/dropout", "lr", "train/optimizer/kind"];
     let space = Space { params: names.map(|n| param(n, Domain::Bool, &[])).into() };
     let short = Names::of(&space);
-    assert_eq!(names.map(|n| short.short(n)), ["units_0", "model/dropout", "train/dropout", "lr"]);
+    let expected = ["units_0", "model/dropout", "train/dropout", "lr", "optimizer/kind"];
+    assert_eq!(names.map(|n| short.short(n)), expected);
 }
 
 /// Returns four trials, one of each kind and the best with one execution only.

@@ -36,7 +36,7 @@ impl Log {
         }
     }
 
-    /// Returns how far was read [byte].
+    /// Returns how far was read [bytes].
     pub(super) fn at(&self) -> u64 {
         self.at
     }

@@ -201,7 +201,7 @@ impl Study {
         self.state.holding.contains(&number)
     }
 
-    /// Returns the size of all the study's files [byte].
+    /// Returns the size of all the study's files [bytes].
     pub fn disk_bytes(&self) -> u64 {
         file::folder_bytes(&self.folder)
     }
