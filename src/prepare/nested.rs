@@ -88,21 +88,8 @@ fn cut_again(frame: &Frame, outer: &[Fold]) -> Vec<Fold> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cell::CellId;
-    use crate::prepare::frame::{FrameCell, Row};
+    use crate::prepare::split::tests::frame;
     use proptest::prelude::*;
-
-    fn frame(sizes: &[usize]) -> Frame {
-        let mut frame = Frame::default();
-        for (cell_idx, &n) in sizes.iter().enumerate() {
-            let id = CellId::new(format!("C{cell_idx}"));
-            frame.cells.push(FrameCell { id, reference_ah: 1.0, eol_ah: None, synthetic: false });
-            for cycle in 1..=n as u32 {
-                frame.rows.push(Row { cell_idx, cycle, capacity_ah: 1.0, soh: 1.0, set_aside: None });
-            }
-        }
-        frame
-    }
 
     fn names(list: &[usize]) -> Vec<String> {
         list.iter().map(|c| format!("C{c}")).collect()
@@ -149,7 +136,8 @@ mod tests {
         let parts = parts(&split, &frame, &outer, 5).unwrap();
         let [part] = &parts[..] else { panic!("one search for all cells") };
         assert_eq!((part.folds[0].given.len(), part.folds[0].test.len()), (60, 20));
-        assert_eq!(part.folds[0].train.len(), 60 + 40);
+        // Of the other cell, 40 rows are given, one of them unusable.
+        assert_eq!(part.folds[0].train.len(), 60 + 39);
     }
 
     #[test]

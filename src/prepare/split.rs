@@ -207,12 +207,13 @@ fn check(folds: Vec<Fold>) -> Result<Vec<Fold>, SplitError> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::cell::CellId;
     use crate::prepare::frame::{FrameCell, Row};
 
-    fn frame(sizes: &[usize]) -> Frame {
+    /// Returns cells of some sizes, the second row of each unusable.
+    pub(in crate::prepare) fn frame(sizes: &[usize]) -> Frame {
         let mut frame = Frame::default();
         for (cell_idx, &n) in sizes.iter().enumerate() {
             let id = CellId::new(format!("C{cell_idx}"));

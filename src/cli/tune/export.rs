@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
-use super::{Globals, read};
+use super::Globals;
 use crate::cli::experiment::{INTERRUPT, Progress, catch_interrupt, shown, stamp};
 use crate::cli::print;
 use crate::experiment::run::{self, RunContext};
@@ -39,16 +39,12 @@ pub(super) struct Args {
 /// Where there is no such trial, or whatever the run says.
 pub(super) fn run(args: &Args, globals: &Globals) -> anyhow::Result<()> {
     catch_interrupt()?;
-    let studies = read(&args.search, globals)?;
-    let [(folder, study)] = &studies[..] else {
-        let parts: Vec<String> =
-            studies.iter().map(|(f, _)| shown(f, &globals.root).display().to_string()).collect();
-        anyhow::bail!("the search has parts, each with trials of its own; name one: {}", parts.join(", "));
-    };
-    let trial = find(study, args.trial.as_deref())?;
-    let (plan, part) = Plan::of_study(folder, &globals.root)?;
+    let folder = super::only(&args.search, globals)?;
+    let study = Study::read(&folder)?;
+    let trial = find(&study, args.trial.as_deref())?;
+    let (plan, part) = Plan::of_study(&folder, &globals.root)?;
     let exported = export::experiment(&plan, &plan.parts[part], trial)?;
-    let name = name(folder, globals, trial);
+    let name = name(&folder, globals, trial);
     let out =
         args.out.clone().unwrap_or_else(|| globals.root.join("experiments").join(format!("{name}.toml")));
     write(&out, &exported)?;

@@ -17,13 +17,16 @@ const TOO_SHORT: Duration = Duration::from_secs(2);
 /// Deaths of workers that did not begin to work, one after the other, that end the search.
 const MOST_DEATHS: usize = 5;
 
+/// Exit code of a worker that was asked for a pause.
+const PAUSED: i32 = 130;
+
 /// Worker processes of one study.
 pub(super) struct Workers<'a> {
     root: &'a Path,
     study: &'a Path,
     running: Vec<(Child, Instant)>,
-    wanted: usize,
     deaths: usize,
+    was_paused: bool,
 }
 
 /// How the workers are.
@@ -31,8 +34,11 @@ pub(super) struct Workers<'a> {
 pub(super) enum State {
     /// At least one works.
     Working,
-    /// All ended by themselves.
-    Ended,
+    /// All ended: the study is done, or somebody asked one of them for a pause.
+    Ended {
+        /// Whether one was asked for a pause.
+        paused: bool,
+    },
 }
 
 impl<'a> Workers<'a> {
@@ -41,7 +47,7 @@ impl<'a> Workers<'a> {
     /// # Errors
     /// Where the system starts none.
     pub(super) fn start(root: &'a Path, study: &'a Path, n: usize) -> anyhow::Result<Self> {
-        let mut workers = Self { root, study, running: Vec::new(), wanted: n, deaths: 0 };
+        let mut workers = Self { root, study, running: Vec::new(), deaths: 0, was_paused: false };
         for _ in 0..n {
             workers.spawn()?;
         }
@@ -64,7 +70,8 @@ impl<'a> Workers<'a> {
             self.running.swap_remove(idx);
             self.bury(status, lived)?;
         }
-        Ok(if self.running.is_empty() { State::Ended } else { State::Working })
+        let ended = State::Ended { paused: self.was_paused };
+        Ok(if self.running.is_empty() { ended } else { State::Working })
     }
 
     /// Asks all workers to pause and waits for them.
@@ -80,8 +87,9 @@ impl<'a> Workers<'a> {
 
     fn bury(&mut self, status: ExitStatus, lived: Duration) -> anyhow::Result<()> {
         match status.code() {
-            Some(0 | 130) => {
-                self.wanted -= 1;
+            Some(0) => Ok(()),
+            Some(PAUSED) => {
+                self.was_paused = true;
                 Ok(())
             }
             // Its message stands on stderr already.

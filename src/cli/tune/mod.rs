@@ -62,6 +62,23 @@ fn read(name: &Path, globals: &Globals) -> anyhow::Result<Vec<(PathBuf, Study)>>
     folders.into_iter().map(|f| Ok((f.clone(), Study::read(&f)?))).collect()
 }
 
+/// Returns the folder of the study that people mean, where it is one.
+///
+/// # Errors
+/// Where there is none, or the search has parts: they are listed.
+fn only(name: &Path, globals: &Globals) -> anyhow::Result<PathBuf> {
+    let folder = plan::find(&globals.root, name);
+    match &plan::studies(&folder)[..] {
+        [] => Err(crate::experiment::ExperimentError::NoStudy { folder }.into()),
+        [one] => Ok(one.clone()),
+        parts => {
+            let shown = |part: &PathBuf| super::experiment::shown(part, &globals.root).display().to_string();
+            let parts: Vec<String> = parts.iter().map(shown).collect();
+            anyhow::bail!("the search has parts, each with trials of its own; name one: {}", parts.join(", "))
+        }
+    }
+}
+
 /// Returns how a study is called: its folder below `tuner_results/`.
 fn title(folder: &Path, globals: &Globals) -> String {
     let shown = super::experiment::shown(folder, &globals.root);

@@ -35,8 +35,8 @@ pub(super) struct Args {
     #[arg(long, default_value = "flex")]
     backend: Backend,
     /// Processes that train trials, side by side; with one, the same seed gives the same trials.
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    workers: usize,
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+    workers: u16,
     /// Name of the search's folder below `tuner_results/`, instead of the experiment's.
     #[arg(long, value_name = "NAME")]
     project: Option<String>,
@@ -98,7 +98,7 @@ fn search_part(
     }
     let ended = if args.workers > 1 {
         let folder = study.folder().to_path_buf();
-        let mut workers = Workers::start(&globals.root, &folder, args.workers)?;
+        let mut workers = Workers::start(&globals.root, &folder, usize::from(args.workers))?;
         oversee(&mut study, &mut workers, &mut view)?
     } else {
         let mut trainer = plan.trainer(part);
@@ -114,11 +114,10 @@ fn search_part(
 /// Says when an oracle that plans its trials ahead is given fewer.
 fn too_few(study: &Study) -> Option<String> {
     let (config, planned) = (study.config(), oracle::create(study.config().oracle).planned(&study.view())?);
-    let kind = format!("{:?}", config.oracle).to_lowercase();
     let text = || {
         format!(
-            "{kind} takes {planned} trials and gets {}: it ends within a bracket; raise tuner.trials",
-            config.trials
+            "{} takes {planned} trials and gets {}: it ends within a bracket; raise tuner.trials",
+            config.oracle, config.trials
         )
     };
     (planned > config.trials).then(text)
@@ -158,8 +157,8 @@ fn oversee(study: &mut Study, workers: &mut Workers, view: &mut View) -> anyhow:
             study.refresh()?;
             return Ok(Ended::Paused);
         }
-        if state == State::Ended {
-            return Ok(Ended::Complete);
+        if let State::Ended { paused } = state {
+            return Ok(if paused { Ended::Paused } else { Ended::Complete });
         }
         std::thread::sleep(LOOK);
     }
@@ -170,7 +169,7 @@ pub(super) fn interrupted(folder: &Path) -> anyhow::Error {
     ExperimentError::SearchInterrupted { study: folder.into() }.into()
 }
 
-fn heading(plan: &Plan, workers: usize) -> String {
+fn heading(plan: &Plan, workers: u16) -> String {
     let tuner = &plan.settings.tuner;
     let parts =
         if plan.parts.len() > 1 { format!("{} searches of ", plan.parts.len()) } else { String::new() };
@@ -179,7 +178,7 @@ fn heading(plan: &Plan, workers: usize) -> String {
     let judged =
         if tuner.nested { "inner folds: no test row is seen" } else { "the folds that are reported" };
     format!(
-        "{} · {:?} · {parts}{} trials x {folds} folds x {} seeds · {} parameters{workers}\ndata    {}\njudge   {judged}",
+        "{} · {} · {parts}{} trials x {folds} folds x {} seeds · {} parameters{workers}\ndata    {}\njudge   {judged}",
         plan.project,
         tuner.oracle,
         tuner.trials,
@@ -187,7 +186,6 @@ fn heading(plan: &Plan, workers: usize) -> String {
         plan.settings.space.len(),
         plan.task.summary,
     )
-    .replacen(&format!("{:?}", tuner.oracle), &format!("{:?}", tuner.oracle).to_lowercase(), 1)
 }
 
 /// Prints the best trials of each part and, where no test row was seen, how they do on the test rows.
@@ -199,8 +197,13 @@ fn report(plan: &Plan, studies: &[Study], globals: &Globals) -> anyhow::Result<(
         Some(values) if plan.settings.tuner.nested => {
             let mut progress = Progress::new("nested", plan.config.train.epochs, globals.quiet);
             let root = &globals.root;
-            let mut outcome = nested::evaluate(plan, &values, &INTERRUPT, &mut progress)?;
-            outcome.run = PathBuf::from("tuner_results").join(&plan.project);
+            let run = PathBuf::from("tuner_results").join(&plan.project);
+            let paused = |e| match e {
+                ExperimentError::Stopped => ExperimentError::SearchInterrupted { study: run.clone() },
+                other => other,
+            };
+            let mut outcome = nested::evaluate(plan, &values, &INTERRUPT, &mut progress).map_err(paused)?;
+            outcome.run = run;
             file::write_json(&root.join(&outcome.run).join("outcome.json"), &outcome)?;
             Some(outcome)
         }
@@ -214,6 +217,9 @@ fn report(plan: &Plan, studies: &[Study], globals: &Globals) -> anyhow::Result<(
     }
     match outcome {
         Some(outcome) => print(&run_table::run(&outcome)),
+        None if plan.settings.tuner.nested => print(
+            "        no trial of a part is completed: nothing to judge on the test rows; see `tune show`\n",
+        ),
         None => print("        judged by the folds above: as a figure of merit these are `tuned_on_test`\n"),
     }
 }

@@ -6,7 +6,7 @@ use super::search::{Wanted, interrupted, work_in};
 use super::view::View;
 use super::{Globals, leash, title};
 use crate::cli::experiment::catch_interrupt;
-use crate::experiment::search::{Plan, plan};
+use crate::experiment::search::Plan;
 use crate::tuner::study::{Ended, Study};
 
 /// Works in a study beside other workers, on this machine or on others that share its folder.
@@ -32,7 +32,7 @@ pub(super) fn run(args: &Args, globals: &Globals) -> anyhow::Result<()> {
     if args.leash {
         leash::hold();
     }
-    let folder = plan::find(&globals.root, &args.study);
+    let folder = super::only(&args.study, globals)?;
     let (plan, part) = Plan::of_study(&folder, &globals.root)?;
     let mut study = Study::read(&folder)?;
     let mut view = View::new(&title(&folder, globals), &study, globals.quiet);

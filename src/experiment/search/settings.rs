@@ -7,7 +7,6 @@ use serde_json::Value as Json;
 use super::{binding, metric};
 use crate::experiment::config::ExperimentConfig;
 use crate::experiment::parse::{ConfigError, Problem};
-use crate::tuner::config::OracleKind;
 use crate::tuner::grammar::{self, Context};
 use crate::tuner::{Objective, Space, TunerConfig, Value};
 
@@ -43,7 +42,7 @@ impl Settings {
         let mut problems = ranges(&tuner);
         let objectives = objectives(&tuner, &mut problems);
         let space = space(&base, &tuner, &mut problems);
-        if tuner.oracle != OracleKind::Bayesian && budgeted(&tuner) {
+        if tuner.oracle.deals_epochs() {
             let clash = space.params.iter().find(|p| p.key == "train.epochs");
             problems.extend(clash.map(|_| {
                 Problem::new(
@@ -63,12 +62,8 @@ impl Settings {
 
     /// Returns whether trials get different numbers of epochs.
     pub fn is_budgeted(&self) -> bool {
-        budgeted(&self.tuner)
+        self.tuner.oracle.deals_epochs()
     }
-}
-
-fn budgeted(tuner: &TunerConfig) -> bool {
-    matches!(tuner.oracle, OracleKind::Hyperband | OracleKind::Asha)
 }
 
 fn ranges(tuner: &TunerConfig) -> Vec<Problem> {

@@ -159,7 +159,7 @@ impl Trainer {
         }
         let predicted = fitted.predict(config, task, self.backend)?;
         let shapes = population::architecture(config, task.frame.inputs.len());
-        let mut metrics = measurements(task, &predicted, config.repeats as usize);
+        let mut metrics = measurements(task, &predicted);
         if population::has_networks(config) {
             let n = shapes.n_weights() as f64;
             metrics.insert(metric::PARAMETERS.into(), Measurement { mean: n, ..Measurement::default() });
@@ -286,16 +286,11 @@ fn inherit(job: &Job<'_>, checkpoint: &Path) -> Result<(), FileError> {
 }
 
 /// Returns each metric that every fold and execution has.
-fn measurements(
-    task: &Task,
-    predicted: &[Vec<Vec<f64>>],
-    n_executions: usize,
-) -> BTreeMap<String, Measurement> {
+fn measurements(task: &Task, predicted: &[Vec<Vec<f64>>]) -> BTreeMap<String, Measurement> {
     let parts = score::by_part(task, predicted);
     let whole = |folds: &BTreeMap<String, Vec<f64>>| {
         folds.len() == task.folds.len() && folds.values().all(|v| v.len() == predicted[0].len())
     };
-    debug_assert!(predicted.iter().all(|p| p.len() <= n_executions));
     let kept = parts.into_iter().filter(|(name, folds)| metric::find(name).is_some() && whole(folds));
     let mean = |folds: &BTreeMap<String, Vec<f64>>| {
         let n: usize = folds.values().map(Vec::len).sum();

@@ -15,12 +15,34 @@ mod taken;
 
 pub(super) use bayesian::dimension;
 
+use std::fmt;
+
 use super::config::{OracleKind, TunerConfig};
 use super::objective::Objective;
 use super::space::Space;
 use super::trial::{Budget, Trial};
 use super::value::Values;
 use crate::seed::Seed;
+
+impl OracleKind {
+    /// Returns whether its trials get different numbers of epochs.
+    pub fn deals_epochs(self) -> bool {
+        matches!(self, Self::Hyperband | Self::Asha)
+    }
+}
+
+/// The name in experiment files.
+impl fmt::Display for OracleKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Random => "random",
+            Self::Grid => "grid",
+            Self::Bayesian => "bayesian",
+            Self::Hyperband => "hyperband",
+            Self::Asha => "asha",
+        })
+    }
+}
 
 /// What an oracle may look at.
 #[derive(Debug, Clone, Copy)]
