@@ -51,9 +51,30 @@ pub struct CellFacts {
     /// Whether a simulator made the cell; shown wherever the cell is named or drawn.
     #[serde(default)]
     pub synthetic: bool,
+    /// Cycle life that the source states [cycles]: a label, never an input.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cycle_life: Option<f64>,
+    /// What must not stand on both sides of a split, beyond the cell: its protocol, its batch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+    /// Fold of the cell, from 0, in each repetition of a cross-validation that the source fixes; empty where it fixes none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub folds: Vec<u32>,
+    /// Numbers that the source states of the whole cell: settings of its protocol, results of its formation.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub attributes: BTreeMap<String, Attribute>,
     /// Anything else, as text.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub notes: BTreeMap<String, String>,
+}
+
+/// A number that a source states of a whole cell, known before its cycling begins.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Attribute {
+    /// Value; never NaN: what is missing has no attribute.
+    pub value: f64,
+    /// Unit, `1` for a ratio or a count.
+    pub unit: String,
 }
 
 /// One record of a test: a charge, a discharge, a spectrum, ...
@@ -79,6 +100,8 @@ pub struct Record {
     pub samples: Samples,
     /// Impedance spectrum; `None` but for [`Phase::Impedance`].
     pub spectrum: Option<Spectrum>,
+    /// Capacity against voltage where the source gives that curve instead of samples; `None` otherwise.
+    pub curve: Option<Curve>,
     /// What the reader could not read and left empty, for the quality report (`capacity: "[]" is no number`).
     pub reader_notes: Vec<String>,
 }
@@ -97,6 +120,7 @@ impl Record {
             charge_transfer_resistance_ohm: None,
             samples: Samples::default(),
             spectrum: None,
+            curve: None,
             reader_notes: Vec::new(),
         }
     }
@@ -136,6 +160,15 @@ pub struct Spectrum {
     pub real_ohm: Vec<f64>,
     /// Imaginary part [ohm]; negative where the cell is capacitive.
     pub imaginary_ohm: Vec<f64>,
+}
+
+/// Capacity against voltage of a charge or discharge; the vectors are equally long, a missing value is NaN.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Curve {
+    /// Terminal voltage [V], in the order of the record: falling in a discharge.
+    pub voltage_volt: Vec<f64>,
+    /// Charge passed since the begin of the record [Ah], 0 or more and rising whichever way it flows.
+    pub capacity_ah: Vec<f64>,
 }
 
 /// Ready-made inputs of a cell, one cycle a row.

@@ -7,6 +7,7 @@
 mod charge;
 mod context;
 mod discharge;
+pub mod early;
 mod history;
 mod impedance;
 

@@ -106,6 +106,7 @@ impl Plan {
             charge_cutoff_volt: Some(self.design.limits_volt.1),
             synthetic: true,
             notes: notes.into_iter().map(|(k, v)| (k.to_owned(), v.to_string())).collect(),
+            ..CellFacts::default()
         }
     }
 

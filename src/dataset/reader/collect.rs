@@ -70,17 +70,21 @@ pub(super) fn note(facts: &mut CellFacts, sentence: &str) {
 
 /// Returns `known` with everything that `stated` says instead.
 pub(super) fn overlay(known: CellFacts, stated: &CellFacts) -> CellFacts {
-    let mut notes = known.notes;
+    let (mut notes, mut attributes) = (known.notes, known.attributes);
     notes.extend(stated.notes.clone());
-    let chemistry = if stated.chemistry == Chemistry::Unknown { known.chemistry } else { stated.chemistry };
+    attributes.extend(stated.attributes.clone());
     CellFacts {
-        chemistry,
+        chemistry: if stated.chemistry == Chemistry::Unknown { known.chemistry } else { stated.chemistry },
         nominal_capacity_ah: stated.nominal_capacity_ah.or(known.nominal_capacity_ah),
         eol_soh: stated.eol_soh.or(known.eol_soh),
         discharge_cutoff_volt: stated.discharge_cutoff_volt.or(known.discharge_cutoff_volt),
         charge_cutoff_volt: stated.charge_cutoff_volt.or(known.charge_cutoff_volt),
         synthetic: known.synthetic || stated.synthetic,
+        cycle_life: stated.cycle_life.or(known.cycle_life),
+        group: stated.group.clone().or(known.group),
+        folds: if stated.folds.is_empty() { known.folds } else { stated.folds.clone() },
         notes,
+        attributes,
     }
 }
 

@@ -4,7 +4,8 @@
 //! Repository, 2007), one a group of cells. They do not state the chemistry.
 
 use super::super::CellFacts;
-use crate::cell::{CellId, Chemistry};
+use super::collect;
+use crate::cell::CellId;
 
 /// Rated capacity [Ah] of every cell of the set ("from 2Ahr to 1.4Ahr").
 const NOMINAL_CAPACITY_AH: f64 = 2.0;
@@ -80,7 +81,7 @@ const GROUPS: [Group; 9] = [
 ///
 /// Where the notes state no end of life, the 0.7 of most groups is taken and a note says so.
 pub fn facts(id: &CellId, stated: &CellFacts) -> CellFacts {
-    merged(known(id).unwrap_or_default(), stated)
+    collect::overlay(known(id).unwrap_or_default(), stated)
 }
 
 fn known(id: &CellId) -> Option<CellFacts> {
@@ -100,21 +101,6 @@ fn known(id: &CellId) -> Option<CellFacts> {
         facts.notes.insert("eol_soh".into(), "not stated for this group; taken from the others".into());
     }
     Some(facts)
-}
-
-fn merged(known: CellFacts, stated: &CellFacts) -> CellFacts {
-    let chemistry = if stated.chemistry == Chemistry::Unknown { known.chemistry } else { stated.chemistry };
-    let mut notes = known.notes;
-    notes.extend(stated.notes.clone());
-    CellFacts {
-        chemistry,
-        nominal_capacity_ah: stated.nominal_capacity_ah.or(known.nominal_capacity_ah),
-        eol_soh: stated.eol_soh.or(known.eol_soh),
-        discharge_cutoff_volt: stated.discharge_cutoff_volt.or(known.discharge_cutoff_volt),
-        charge_cutoff_volt: stated.charge_cutoff_volt.or(known.charge_cutoff_volt),
-        synthetic: stated.synthetic || known.synthetic,
-        notes,
-    }
 }
 
 #[cfg(test)]
