@@ -94,7 +94,7 @@ fn resume(run: &std::path::Path, globals: &Globals) -> anyhow::Result<Outcome> {
 fn heading(name: &str, config: &ExperimentConfig, task: &Task, backend: Backend) -> String {
     let members = config.repeats * config.train.members;
     let folds = task.folds.len();
-    let kind = crate::experiment::compare::kind_name(config.model.kind);
+    let kind = config.model.kind.name();
     let widths: Vec<String> = config.model.network().hidden.iter().map(ToString::to_string).collect();
     let widths = widths.join("-");
     let model = match kind {

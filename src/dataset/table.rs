@@ -26,6 +26,9 @@ const ZSTD_LEVEL: i32 = 1;
 /// Samples that are encoded at a time: few enough to add little to the memory that the cells take.
 const ROW_GROUP_ROWS: usize = 1 << 16;
 
+/// One column of a table that is about to be written.
+pub type TableColumn = Column;
+
 /// Reads and writes fail as files do.
 type Result<T> = std::result::Result<T, FileError>;
 

@@ -107,7 +107,7 @@ pub fn compare(
             observe: observer.as_mut(),
         };
         let fitted = Fitted::fit(&config, &own, context)?;
-        if fitted.folds.iter().flat_map(|f| &f.stops).any(|s| s.is_pause()) {
+        if fitted.is_paused() {
             return Err(ExperimentError::Stopped);
         }
         let predicted = fitted.predict(&config, &own, backend)?;
@@ -129,7 +129,7 @@ pub fn compare(
 fn begin(name: &str, config: &ExperimentConfig, task: &Task) -> Comparison {
     Comparison {
         task: name.into(),
-        unit: "Ah".into(),
+        unit: task.unit().into(),
         data: task.summary.clone(),
         leakage: task.leakage.to_string(),
         synthetic: task.frame.cells.iter().any(|c| c.synthetic),
@@ -138,7 +138,11 @@ fn begin(name: &str, config: &ExperimentConfig, task: &Task) -> Comparison {
         baselines: score::baselines(config, task),
         references: config.references.clone(),
         notes: config.notes.clone(),
-        courses: task.folds.iter().map(|fold| course(task, fold)).collect(),
+        courses: if config.kind.is_early() {
+            Vec::new()
+        } else {
+            task.folds.iter().map(|fold| course(task, fold)).collect()
+        },
     }
 }
 
@@ -148,22 +152,12 @@ fn entries(
     config: &ExperimentConfig,
 ) -> Result<Vec<(String, ExperimentConfig)>, ExperimentError> {
     let plain = ExperimentConfig { compare: Vec::new(), ..config.clone() };
-    let mut entries = vec![(kind_name(config.model.kind).to_owned(), plain.clone())];
+    let mut entries = vec![(config.model.kind.name().to_owned(), plain.clone())];
     for entry in &config.compare {
         let source = format!("{name}: compare `{}`", entry.name);
         entries.push((entry.name.clone(), parse::with(&plain, &entry.set, &source)?));
     }
     Ok(entries)
-}
-
-/// Returns the name of a model's kind, as in experiment files.
-pub fn kind_name(kind: ModelKind) -> &'static str {
-    match kind {
-        ModelKind::Physics => "physics",
-        ModelKind::Linear => "linear",
-        ModelKind::Dense => "dense",
-        ModelKind::Hybrid => "hybrid",
-    }
 }
 
 fn parameters(
@@ -184,9 +178,8 @@ impl Comparison {
         for ((course, fold), repetitions) in self.courses.iter_mut().zip(&task.folds).zip(predicted) {
             let point = |(idx, &row): (usize, &usize)| {
                 let at = &task.frame.rows[row];
-                let sum: f64 = repetitions.iter().map(|soh| soh[fold.given.len() + idx]).sum();
-                let reference = task.frame.cells[at.cell_idx].reference_ah;
-                (f64::from(at.cycle), reference * sum / repetitions.len() as f64)
+                let sum: f64 = repetitions.iter().map(|label| label[fold.given.len() + idx]).sum();
+                (f64::from(at.cycle), task.frame.physical(row, sum / repetitions.len() as f64))
             };
             course.predicted.push((name.to_owned(), fold.test.iter().enumerate().map(point).collect()));
         }
@@ -195,10 +188,10 @@ impl Comparison {
 
 fn course(task: &Task, fold: &crate::prepare::Fold) -> Course {
     let rows = fold.given.iter().chain(&fold.test).map(|&row| &task.frame.rows[row]);
-    let known = rows.filter(|r| r.capacity_ah.is_finite());
+    let known = rows.filter(|r| r.truth.is_finite());
     Course {
         fold: fold.name.clone(),
-        measured: known.map(|r| (f64::from(r.cycle), r.capacity_ah)).collect(),
+        measured: known.map(|r| (f64::from(r.cycle), r.truth)).collect(),
         predicted: Vec::new(),
     }
 }

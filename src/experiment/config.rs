@@ -6,10 +6,12 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::label::LabelConfig;
 use crate::model::hybrid::Parameters;
+use crate::model::trees::TreesConfig;
 use crate::model::{Activation, NetworkConfig, Normalisation};
 use crate::physics::Law;
-use crate::prepare::{Reference, SplitConfig};
+use crate::prepare::{Reference, SelectConfig, SplitConfig};
 use crate::train::TrainConfig;
 use crate::tuner::TunerConfig;
 
@@ -31,8 +33,12 @@ pub struct ExperimentConfig {
     pub repeats: u32,
     /// What the models learn. Default `measured`.
     pub target: TargetConfig,
+    /// What is asked of a cell, for `life` and `tier`.
+    pub label: LabelConfig,
     /// What the models may see.
     pub inputs: InputsConfig,
+    /// Which of the inputs a fold keeps, chosen on its training rows; all by default.
+    pub select: SelectConfig,
     /// How rows are separated. Default `leave_one_cell_out`.
     pub split: SplitConfig,
     /// Training rows that judge the weights, for early stopping and best weights. Default `none`.
@@ -41,6 +47,10 @@ pub struct ExperimentConfig {
     pub model: ModelConfig,
     /// How it is trained.
     pub train: TrainConfig,
+    /// How trees are grown.
+    pub trees: TreesConfig,
+    /// How probabilities of tiers are corrected. Default `none`.
+    pub calibration: CalibrationConfig,
     /// How physics laws are fitted.
     pub physics: PhysicsConfig,
     /// Further models on the same folds, for `fadecast compare`.
@@ -66,11 +76,15 @@ impl Default for ExperimentConfig {
             seed: 0,
             repeats: 1,
             target: TargetConfig::default(),
+            label: LabelConfig::default(),
             inputs: InputsConfig::default(),
+            select: SelectConfig::default(),
             split: SplitConfig::default(),
             validation: Validation::default(),
             model: ModelConfig::default(),
             train: TrainConfig::default(),
+            trees: TreesConfig::default(),
+            calibration: CalibrationConfig::default(),
             physics: PhysicsConfig::default(),
             compare: Vec::new(),
             references: BTreeMap::new(),
@@ -90,6 +104,46 @@ pub enum Kind {
     Capacity,
     /// Course of the capacity from the begin of a cell's life that is given.
     Trajectory,
+    /// Life of each cell from its first cycles.
+    Life,
+    /// Tier of performance of each cell from its first cycles.
+    Tier,
+}
+
+impl Kind {
+    /// Returns whether a row is a whole cell, described by its first cycles.
+    pub fn is_early(self) -> bool {
+        matches!(self, Self::Life | Self::Tier)
+    }
+}
+
+/// How probabilities of tiers are corrected, on cells that the corrected model did not learn from.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CalibrationConfig {
+    /// Correction. Default `none`.
+    pub method: CalibrationMethod,
+    /// Folds of the training cells, each predicted by a model that learns from the others, 2 or more. Default 5.
+    pub folds: usize,
+}
+
+impl Default for CalibrationConfig {
+    fn default() -> Self {
+        Self { method: CalibrationMethod::None, folds: 5 }
+    }
+}
+
+/// A correction of probabilities.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CalibrationMethod {
+    /// As the model says.
+    #[default]
+    None,
+    /// One factor on the logarithms `[Guo2017]`.
+    Temperature,
+    /// A monotone function for each tier `[Zadrozny2002]`.
+    Isotonic,
 }
 
 /// What the models learn.
@@ -131,6 +185,8 @@ pub enum Validation {
 pub struct InputsConfig {
     /// Descriptor names, with `*` for any text. Default `charge_throughput`, `charge_temperature_rise`, `history_rest_log`.
     pub descriptors: Vec<String>,
+    /// Cycles that whole-cell descriptors see, first and last, for `life` and `tier`. Default 1 to 100.
+    pub cycles: [u32; 2],
     /// Train although an input gives the label away; printed with every result. Default `false`.
     pub allow_leak: bool,
 }
@@ -138,7 +194,7 @@ pub struct InputsConfig {
 impl Default for InputsConfig {
     fn default() -> Self {
         let descriptors = ["charge_throughput", "charge_temperature_rise", "history_rest_log"];
-        Self { descriptors: descriptors.map(String::from).to_vec(), allow_leak: false }
+        Self { descriptors: descriptors.map(String::from).to_vec(), cycles: [1, 100], allow_leak: false }
     }
 }
 
@@ -155,6 +211,29 @@ pub enum ModelKind {
     Dense,
     /// An ageing law plus a dense network that learns what it leaves.
     Hybrid,
+    /// Decision trees, boosted or a forest; missing inputs stay missing.
+    Trees,
+    /// Multinomial logistic regression on the scaled inputs, for `tier`.
+    Logistic,
+}
+
+impl ModelKind {
+    /// Returns the name in files and tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Physics => "physics",
+            Self::Linear => "linear",
+            Self::Dense => "dense",
+            Self::Hybrid => "hybrid",
+            Self::Trees => "trees",
+            Self::Logistic => "logistic",
+        }
+    }
+
+    /// Returns whether it has networks to train.
+    pub fn has_networks(self) -> bool {
+        matches!(self, Self::Dense | Self::Hybrid)
+    }
 }
 
 /// What is trained. Keys that a kind does not use are without effect, so that one file can be compared across kinds.
@@ -189,7 +268,7 @@ pub struct ModelConfig {
     pub monotone_fade: f32,
     /// Weight of the penalty on a hybrid's residual, 0 or more. Default 0.
     pub physics_consistency: f32,
-    /// Ridge penalty of `linear`, a share of the number of rows, 0 or more. Default 0.001.
+    /// Ridge penalty of `linear` and `logistic`, a share of the number of rows, 0 or more. Default 0.001.
     pub ridge: f64,
     /// Given rows whose median error is taken off the forecast; 0 for none. Default 0.
     pub anchor: usize,

@@ -41,6 +41,42 @@ pub enum ExperimentError {
     /// Occurs when training cannot go on.
     #[error(transparent)]
     Fit(#[from] FitError),
+    /// Occurs when a fold's training cells make no tiers.
+    #[error("fold `{fold}`")]
+    Tier {
+        /// Name of the fold.
+        fold: String,
+        /// What is wrong with its targets.
+        #[source]
+        source: crate::prepare::TierError,
+    },
+    /// Occurs when a fold's training rows grow no trees.
+    #[error("fold `{fold}`")]
+    Trees {
+        /// Name of the fold.
+        fold: String,
+        /// What the library said.
+        #[source]
+        source: crate::model::trees::TreesError,
+    },
+    /// Occurs when a fold's training rows give no logistic regression.
+    #[error("fold `{fold}`")]
+    Logistic {
+        /// Name of the fold.
+        fold: String,
+        /// What the fit said.
+        #[source]
+        source: crate::model::logistic::LogisticError,
+    },
+    /// Occurs when probabilities cannot be calibrated.
+    #[error("fold `{fold}`")]
+    Calibration {
+        /// Name of the fold.
+        fold: String,
+        /// What is wrong with the probabilities.
+        #[source]
+        source: crate::model::calibration::CalibrationError,
+    },
     /// Occurs when a law cannot be fitted.
     #[error("fold `{fold}`")]
     Physics {

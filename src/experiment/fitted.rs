@@ -5,13 +5,16 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::calibrate;
 use super::config::{ExperimentConfig, ModelKind};
 use super::error::ExperimentError;
 use super::fold::{FittedFold, anchor, prepare};
+use super::grow;
 use super::population::{self, Job};
 use super::task::Task;
 use crate::device::Backend;
 use crate::file;
+use crate::model::trees::Trees;
 use crate::train::engine::{self, EngineKind, MemberState};
 use crate::train::{FitPlan, Interrupt, MemberPlan, Observe};
 
@@ -45,10 +48,7 @@ impl Fitted {
     /// # Errors
     /// [`ExperimentError::Physics`], [`ExperimentError::Engine`] or [`ExperimentError::Fit`].
     pub fn fit(config: &ExperimentConfig, task: &Task, context: FitContext) -> Result<Self, ExperimentError> {
-        let job = Job { label: "", config, task };
-        let mut fitted = Self::prepare(&job)?;
-        train(&[job], std::slice::from_mut(&mut fitted), context)?;
-        Ok(fitted)
+        Ok(Self::fit_together(&[Job { label: "", config, task }], context)?.swap_remove(0))
     }
 
     /// Fits several experiments of one [`group_key`](super::population::group_key), whose networks train as one
@@ -58,17 +58,35 @@ impl Fitted {
     /// Those of [`Fitted::fit`], and [`ExperimentError::Group`].
     pub fn fit_together(jobs: &[Job], context: FitContext) -> Result<Vec<Self>, ExperimentError> {
         population::check_group(jobs)?;
+        let extended = jobs.iter().map(calibrate::extended).collect::<Result<Vec<_>, _>>()?;
+        let with_inner = |(job, task): (&'_ Job, &'_ Option<Task>)| Job { task: task.as_ref().unwrap_or(job.task), ..*job };
+        let jobs: Vec<Job> = jobs.iter().zip(&extended).map(with_inner).collect();
         let mut fitted = jobs.iter().map(Self::prepare).collect::<Result<Vec<_>, _>>()?;
-        train(jobs, &mut fitted, context)?;
+        let backend = context.backend;
+        if jobs.first().is_some_and(|job| job.config.model.kind == ModelKind::Trees) {
+            grow::grow(&jobs, &mut fitted, context)?;
+        } else {
+            train(&jobs, &mut fitted, context)?;
+        }
+        for (job, fitted) in jobs.iter().zip(&mut fitted) {
+            calibrate::settle(job, fitted, backend)?;
+        }
         Ok(fitted)
     }
 
     fn prepare(job: &Job) -> Result<Self, ExperimentError> {
-        let prepared = job.task.folds.iter().map(|fold| prepare(job.config, &job.task.frame, fold));
-        Ok(Self { folds: prepared.collect::<Result<_, _>>()? })
+        let Job { config, task, .. } = job;
+        let one = |(idx, fold)| prepare(config, &task.frame, (fold, task.tiers.get(idx)));
+        Ok(Self { folds: task.folds.iter().enumerate().map(one).collect::<Result<_, _>>()? })
     }
 
-    /// Predicts the given and the test rows of every fold, `[repetition][row]` of SoH.
+    /// Returns whether some network or tree waits for a resume.
+    pub fn is_paused(&self) -> bool {
+        self.folds.iter().flat_map(|f| &f.stops).any(|s| s.is_pause())
+    }
+
+    /// Predicts the given and the test rows of every fold, `[repetition][row]` of labels; of `tier` the probabilities of
+    /// all tiers, row after row.
     ///
     /// # Errors
     /// [`ExperimentError::Engine`].
@@ -85,14 +103,33 @@ impl Fitted {
                 self.each(&positions, |fold, rows| fold.predict_law(config, &task.frame, rows))
             }
             ModelKind::Linear => self.each(&positions, |fold, rows| fold.predict_linear(&task.frame, rows)),
-            _ => self.predict_networks(config, task, backend, &positions)?,
+            ModelKind::Logistic => {
+                self.each(&positions, |fold, rows| fold.predict_logistic(&task.frame, rows))
+            }
+            ModelKind::Trees => self.predict_trees(config, task, &positions),
+            ModelKind::Dense | ModelKind::Hybrid => self.predict_networks(config, task, backend, &positions)?,
         };
+        for (fold, predicted) in self.folds.iter().zip(&mut predicted) {
+            fold.calibrate(predicted);
+        }
+        if task.n_classes().is_some() {
+            return Ok(predicted);
+        }
         for (fold, predicted) in task.folds.iter().zip(&mut predicted) {
             for soh in predicted {
                 anchor(soh, &task.frame, fold, config.model.anchor);
             }
         }
         Ok(predicted)
+    }
+
+    fn predict_trees(&self, config: &ExperimentConfig, task: &Task, positions: &[Vec<usize>]) -> Vec<Vec<Vec<f64>>> {
+        let n_members = config.train.members as usize;
+        let one = |(fold, rows): (&FittedFold, &Vec<usize>)| {
+            let repetition = |trees: &[Trees]| fold.predict_trees(trees, &task.frame, rows);
+            fold.trees.chunks(n_members).map(repetition).collect()
+        };
+        self.folds.iter().zip(positions).map(one).collect()
     }
 
     fn each(

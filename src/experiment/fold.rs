@@ -6,10 +6,15 @@ use serde::{Deserialize, Serialize};
 
 use super::config::{ExperimentConfig, ModelKind};
 use super::error::ExperimentError;
+use super::label;
+use super::population::n_inputs;
+use crate::model::calibration::Calibration;
 use crate::model::hybrid::PriorStart;
 use crate::model::linear;
+use crate::model::logistic::{Logistic, LogisticConfig};
+use crate::model::trees::Trees;
 use crate::physics::fit::{self as law_fit, FitConfig, Series, SharedFit};
-use crate::prepare::{Fold, Frame, Scaler, batch};
+use crate::prepare::{Fold, Frame, Scaler, Tiers, batch, select};
 use crate::train::StopReason;
 use crate::train::engine::{MemberState, Rows};
 
@@ -18,12 +23,29 @@ use crate::train::engine::{MemberState, Rows};
 pub struct FittedFold {
     /// Name of the fold.
     pub name: String,
-    /// Scaling of the inputs.
+    /// Inputs that it keeps, positions in the frame.
+    pub columns: Vec<usize>,
+    /// Scaling of these inputs.
     pub scaler: Scaler,
     /// Median of each stress column, which stands for a missing value.
     pub stress_median: Vec<f64>,
-    /// Mean and standard deviation of the training labels [SoH].
+    /// Mean and standard deviation of the training labels [SoH], or of the logarithm of the life.
     pub label_scale: (f64, f64),
+    /// Tiers of its training cells, for `tier`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub tiers: Option<Tiers>,
+    /// Weight of each tier in training.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub class_weights: Vec<f64>,
+    /// Logistic regression, for `logistic`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub logistic: Option<Logistic>,
+    /// Correction of the probabilities, one a repetition; none where none is asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub calibration: Vec<Calibration>,
+    /// Trees, repetition after repetition; they are stored beside this.
+    #[serde(skip)]
+    pub trees: Vec<Trees>,
     /// Fitted law, for `physics` and `hybrid`.
     pub law: Option<FittedLaw>,
     /// Intercept and weights on scaled inputs, in scaled label units, for `linear`.
@@ -51,7 +73,32 @@ impl FittedFold {
     pub(super) fn rows(&self, config: &ExperimentConfig, frame: &Frame, positions: &[usize]) -> Rows {
         let has_law = config.model.kind == ModelKind::Hybrid;
         let stress = if has_law { self.stress(config, frame, positions) } else { Vec::new() };
-        batch::rows(frame, &self.scaler, positions, &stress, self.label_scale)
+        let inputs = self.inputs(n_inputs(config, frame));
+        batch::rows(frame, inputs, positions, &stress, &|row| self.label(frame, row))
+    }
+
+    fn inputs(&self, d_input: usize) -> batch::Inputs<'_> {
+        batch::Inputs { columns: &self.columns, scaler: &self.scaler, d_input }
+    }
+
+    /// Returns what a network's output for a row should be, and how much it counts.
+    fn label(&self, frame: &Frame, row: usize) -> Option<(f64, f64)> {
+        let label = Some(frame.rows[row].label).filter(|label| label.is_finite())?;
+        if self.tiers.is_some() {
+            let class = self.class(frame, row);
+            return Some((class as f64, self.class_weights[class]));
+        }
+        Some(((label - self.label_scale.0) / self.label_scale.1, 1.0))
+    }
+
+    /// Returns the tier of a row; 0 where there are no tiers.
+    pub(super) fn class(&self, frame: &Frame, row: usize) -> usize {
+        self.tiers.as_ref().map_or(0, |tiers| tiers.assign(&label::targets(frame, row)))
+    }
+
+    /// Returns the scaled inputs of rows.
+    pub(super) fn scaled(&self, frame: &Frame, rows: &[usize]) -> Vec<Vec<f64>> {
+        rows.iter().map(|&row| self.inputs(0).scaled(frame, row).collect()).collect()
     }
 
     fn stress(&self, config: &ExperimentConfig, frame: &Frame, positions: &[usize]) -> Vec<Vec<f64>> {
@@ -79,16 +126,42 @@ impl FittedFold {
     pub(super) fn predict_linear(&self, frame: &Frame, rows: &[usize]) -> Vec<f64> {
         let weights = self.linear.as_deref().unwrap_or(&[]);
         let value = |row: &usize| {
-            let inputs: Vec<f64> = scaled_inputs(frame, &self.scaler, *row);
+            let inputs: Vec<f64> = self.inputs(0).scaled(frame, *row).collect();
             self.label_scale.0 + self.label_scale.1 * linear::predict(weights, &inputs)
         };
         rows.iter().map(value).collect()
     }
 
-    /// Returns the mean of an ensemble's outputs in SoH; members that diverged are left out.
+    /// Returns the probabilities of all tiers, row after row.
+    pub(super) fn predict_logistic(&self, frame: &Frame, rows: &[usize]) -> Vec<f64> {
+        let inputs = self.scaled(frame, rows);
+        self.logistic.as_ref().map_or_else(Vec::new, |l| l.predict(&inputs).concat())
+    }
+
+    /// Returns the mean over some trees of the probabilities of all tiers, or of the label, row after row.
+    pub(super) fn predict_trees(&self, trees: &[Trees], frame: &Frame, rows: &[usize]) -> Vec<f64> {
+        let inputs = batch::plain(frame, &self.columns, rows);
+        mean_of(&trees.iter().map(|t| t.predict(&inputs).concat()).collect::<Vec<_>>())
+    }
+
+    /// Corrects the probabilities of each repetition.
+    pub(super) fn calibrate(&self, predicted: &mut [Vec<f64>]) {
+        let n_classes = self.class_weights.len();
+        for (probabilities, calibration) in predicted.iter_mut().zip(&self.calibration) {
+            let rows: Vec<Vec<f64>> = probabilities.chunks(n_classes).map(|row| calibration.apply(row)).collect();
+            *probabilities = rows.concat();
+        }
+    }
+
+    /// Returns the mean of an ensemble's outputs as labels, or the mean of its probabilities, row after row; members that
+    /// diverged are left out.
     pub(super) fn ensemble(&self, outputs: &[Vec<f32>], d_output: usize) -> Vec<f64> {
         let finite: Vec<&Vec<f32>> = outputs.iter().filter(|o| o.iter().all(|v| v.is_finite())).collect();
         let n_rows = outputs.first().map_or(0, |o| o.len() / d_output);
+        if self.tiers.is_some() {
+            let own = |o: &&Vec<f32>| o.chunks(d_output).flat_map(softmax).collect::<Vec<f64>>();
+            return mean_of(&finite.iter().map(own).collect::<Vec<_>>());
+        }
         let mean = |row: usize| {
             let sum: f64 = finite.iter().map(|o| f64::from(o[row * d_output])).sum();
             self.label_scale.0 + self.label_scale.1 * sum / finite.len() as f64
@@ -97,18 +170,27 @@ impl FittedFold {
     }
 }
 
-/// Fits all that comes before a network: scalers, the law, the linear model.
+/// Fits all that comes before networks and trees: which inputs, scalers, the law, the linear models.
 pub(super) fn prepare(
     config: &ExperimentConfig,
     frame: &Frame,
-    fold: &Fold,
+    (fold, tiers): (&Fold, Option<&Tiers>),
 ) -> Result<FittedFold, ExperimentError> {
-    let inputs: Vec<&[f64]> = frame.inputs.iter().map(|c| c.values.as_slice()).collect();
-    let labels: Vec<f64> = frame.rows.iter().map(|r| r.soh).collect();
+    let labels: Vec<f64> = frame.rows.iter().map(|r| r.label).collect();
     let label = Scaler::fit(&[&labels], &fold.train);
+    let class = |&row: &usize| tiers.map_or(0, |t| t.assign(&label::targets(frame, row)));
+    let classes: Vec<usize> = fold.train.iter().map(class).collect();
+    let columns = kept(config, frame, fold, tiers.map(|_| classes.as_slice()));
+    let inputs: Vec<&[f64]> = columns.iter().map(|&c| frame.inputs[c].values.as_slice()).collect();
     let mut fitted = FittedFold {
         name: fold.name.clone(),
         scaler: Scaler::fit(&inputs, &fold.train),
+        columns,
+        tiers: tiers.cloned(),
+        class_weights: tiers.map_or_else(Vec::new, |t| label::class_weights(config, &classes, t.len())),
+        logistic: None,
+        calibration: Vec::new(),
+        trees: Vec::new(),
         stress_median: stress_medians(config, frame, fold),
         label_scale: (label.mean[0], label.sd[0]),
         law: None,
@@ -119,16 +201,37 @@ pub(super) fn prepare(
     match config.model.kind {
         ModelKind::Physics | ModelKind::Hybrid => fitted.law = Some(fit_law(config, frame, fold, &fitted)?),
         ModelKind::Linear => fitted.linear = Some(fit_linear(config, frame, fold, &fitted)),
-        ModelKind::Dense => {}
+        ModelKind::Logistic => fitted.logistic = Some(fit_logistic(config, frame, fold, &fitted)?),
+        ModelKind::Dense | ModelKind::Trees => {}
     }
     Ok(fitted)
 }
 
+/// Chooses a fold's inputs by its training rows.
+fn kept(config: &ExperimentConfig, frame: &Frame, fold: &Fold, classes: Option<&[usize]>) -> Vec<usize> {
+    let column = |c: &crate::prepare::Column| fold.train.iter().map(|&row| c.values[row]).collect::<Vec<f64>>();
+    let columns: Vec<Vec<f64>> = frame.inputs.iter().map(column).collect();
+    let labels: Vec<f64> = fold.train.iter().map(|&row| frame.rows[row].label).collect();
+    let target = classes.map_or(select::Target::Values(&labels), select::Target::Classes);
+    select::select(&config.select, &columns, target)
+}
+
+fn fit_logistic(
+    config: &ExperimentConfig,
+    frame: &Frame,
+    fold: &Fold,
+    fitted: &FittedFold,
+) -> Result<Logistic, ExperimentError> {
+    let classes: Vec<usize> = fold.train.iter().map(|&row| fitted.class(frame, row)).collect();
+    let settings = LogisticConfig { ridge: config.model.ridge, ..LogisticConfig::default() };
+    Logistic::fit(&settings, &fitted.scaled(frame, &fold.train), &classes, &fitted.class_weights)
+        .map_err(|source| ExperimentError::Logistic { fold: fold.name.clone(), source })
+}
+
 fn fit_linear(config: &ExperimentConfig, frame: &Frame, fold: &Fold, fitted: &FittedFold) -> Vec<f64> {
-    let inputs: Vec<Vec<f64>> =
-        fold.train.iter().map(|&row| scaled_inputs(frame, &fitted.scaler, row)).collect();
+    let inputs = fitted.scaled(frame, &fold.train);
     let (mean, sd) = fitted.label_scale;
-    let labels: Vec<f64> = fold.train.iter().map(|&row| (frame.rows[row].soh - mean) / sd).collect();
+    let labels: Vec<f64> = fold.train.iter().map(|&row| (frame.rows[row].label - mean) / sd).collect();
     linear::fit(&inputs, &labels, config.model.ridge)
 }
 
@@ -158,14 +261,14 @@ fn fit_law(
 
 /// Returns the labelled rows as one series a cell.
 fn by_cell(config: &ExperimentConfig, frame: &Frame, rows: &[usize], fitted: &FittedFold) -> Vec<Series> {
-    let rows: Vec<usize> = rows.iter().copied().filter(|&row| frame.rows[row].soh.is_finite()).collect();
+    let rows: Vec<usize> = rows.iter().copied().filter(|&row| frame.rows[row].label.is_finite()).collect();
     let one = |rows: &[usize]| {
         let stress = fitted.stress(config, frame, rows);
         let n_columns = config.model.prior.stress().len();
         Series {
             cell: frame.cells[frame.rows[rows[0]].cell_idx].id.clone(),
             stress: (0..n_columns).map(|c| stress.iter().map(|row| row[c]).collect()).collect(),
-            capacity: rows.iter().map(|&row| frame.rows[row].soh).collect(),
+            capacity: rows.iter().map(|&row| frame.rows[row].label).collect(),
         }
     };
     rows.chunk_by(|&a, &b| frame.rows[a].cell_idx == frame.rows[b].cell_idx).map(one).collect()
@@ -184,14 +287,17 @@ fn stress_medians(config: &ExperimentConfig, frame: &Frame, fold: &Fold) -> Vec<
     Scaler::fit(&slices, &(0..rows.len()).collect::<Vec<_>>()).median
 }
 
-fn scaled_inputs(frame: &Frame, scaler: &Scaler, row: usize) -> Vec<f64> {
-    frame.inputs.iter().enumerate().map(|(idx, c)| scaler.scale(idx, c.values[row])).collect()
+/// Returns the element-wise mean of equally long lists; empty for none.
+pub(super) fn mean_of(lists: &[Vec<f64>]) -> Vec<f64> {
+    let Some(first) = lists.first() else { return Vec::new() };
+    let mean = |idx: usize| lists.iter().map(|l| l[idx]).sum::<f64>() / lists.len() as f64;
+    (0..first.len()).map(mean).collect()
 }
 
 /// Takes the median error on the last `n` given rows off a fold's predictions (given rows first).
 pub(super) fn anchor(soh: &mut [f64], frame: &Frame, fold: &Fold, n: usize) {
-    let known = fold.given.iter().enumerate().filter(|(_, row)| frame.rows[**row].soh.is_finite());
-    let mut errors: Vec<f64> = known.map(|(idx, &row)| soh[idx] - frame.rows[row].soh).collect();
+    let known = fold.given.iter().enumerate().filter(|(_, row)| frame.rows[**row].label.is_finite());
+    let mut errors: Vec<f64> = known.map(|(idx, &row)| soh[idx] - frame.rows[row].label).collect();
     let mut last = errors.split_off(errors.len().saturating_sub(n));
     last.sort_by(f64::total_cmp);
     if let Some(&high) = last.get(last.len() / 2) {

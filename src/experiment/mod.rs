@@ -1,6 +1,7 @@
 //! Experiments: a TOML file in, a run folder with compared and reproducible figures out.
 
 pub mod artifact;
+mod calibrate;
 pub mod check;
 pub mod compare;
 pub mod config;
@@ -8,9 +9,12 @@ pub mod error;
 pub mod fitted;
 pub mod fold;
 pub mod folder;
+mod grow;
+pub mod label;
 pub mod latency;
 pub mod parse;
 pub mod population;
+mod predictions;
 pub mod run;
 pub mod score;
 pub mod search;

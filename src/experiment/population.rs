@@ -53,7 +53,7 @@ pub(super) fn check_group(jobs: &[Job]) -> Result<(), ExperimentError> {
 
 /// Returns whether the experiment's model has networks to train.
 pub(super) fn has_networks(config: &ExperimentConfig) -> bool {
-    matches!(config.model.kind, ModelKind::Dense | ModelKind::Hybrid)
+    config.model.kind.has_networks()
 }
 
 /// Returns the networks that each fold trains: `repeats` times `members`.
@@ -105,7 +105,7 @@ pub(super) fn starts(config: &ExperimentConfig, folds: &[FittedFold]) -> Vec<Mem
 /// Returns what an engine makes the networks of an experiment, or of all of its group, from. Their dropout comes with
 /// each step, so the architecture has none.
 pub(super) fn population(config: &ExperimentConfig, task: &Task, members: Vec<MemberStart>) -> Population {
-    let mut architecture = architecture(config, task.frame.inputs.len());
+    let mut architecture = architecture(config, task);
     architecture.network.dropout = 0.0;
     Population {
         architecture,
@@ -120,7 +120,7 @@ pub(super) fn population(config: &ExperimentConfig, task: &Task, members: Vec<Me
 }
 
 /// Returns the shapes of the experiment's networks.
-pub fn architecture(config: &ExperimentConfig, d_input: usize) -> Architecture {
+pub fn architecture(config: &ExperimentConfig, task: &Task) -> Architecture {
     let model = &config.model;
     let prior = PriorConfig {
         law: model.prior,
@@ -129,11 +129,16 @@ pub fn architecture(config: &ExperimentConfig, d_input: usize) -> Architecture {
         residual_scale: model.residual_scale,
     };
     Architecture {
-        d_input,
+        d_input: n_inputs(config, &task.frame),
         d_output: config.train.loss.d_output(),
         network: model.network(),
         prior: (model.kind == ModelKind::Hybrid).then_some(prior),
     }
+}
+
+/// Returns the inputs of the experiment's models, where a fold may keep fewer.
+pub(super) fn n_inputs(config: &ExperimentConfig, frame: &Frame) -> usize {
+    config.select.top.unwrap_or(usize::MAX).min(frame.inputs.len())
 }
 
 fn name(fold: &FittedFold, idx: u32) -> String {

@@ -11,9 +11,9 @@ use super::error::ExperimentError;
 use super::fitted::{FitContext, Fitted};
 use super::folder::{RunFolder, RunState, resolved_toml};
 use super::population::{self, architecture};
-use super::score::{self, Metrics};
+use super::predictions;
+use super::score::{self, Metrics, TierOutcome};
 use super::task::Task;
-use crate::dataset::table;
 use crate::device::Backend;
 use crate::file;
 use crate::train::{History, Interrupt, Observe, StopReason};
@@ -31,6 +31,9 @@ pub struct Outcome {
     pub unit: String,
     /// Metrics of the model on rows it never saw.
     pub metrics: Metrics,
+    /// How well tiers are told apart, for `tier`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub tiers: Option<TierOutcome>,
     /// Metrics of the baselines on the same rows.
     pub baselines: BTreeMap<String, Metrics>,
     /// Published or measured figures that the experiment names.
@@ -125,13 +128,14 @@ pub fn evaluate(
     if !state.complete {
         return Err(ExperimentError::Unfinished { run: folder.path().into() });
     }
-    let shapes = architecture(config, task.frame.inputs.len());
+    let shapes = architecture(config, task);
     let has_networks = population::has_networks(config);
     let n_members = if has_networks { population::n_per_fold(config) as usize } else { 0 };
     let fitted = artifact::load(&shapes, folder.path(), n_members, state.weights_sha256.as_deref())?;
     let predicted = fitted.predict(config, task, state.backend)?;
     let stored: Outcome = file::read_json(&folder.file("metrics.json"))?;
-    Ok(Outcome { metrics: score::score(task, &predicted), ..stored })
+    let tiers = score::tiers(task, &predicted);
+    Ok(Outcome { metrics: score::score(task, &predicted), tiers, ..stored })
 }
 
 fn carry_out(
@@ -156,17 +160,17 @@ fn carry_out(
             observe: &mut observe,
         },
     )?;
-    if fitted.folds.iter().flat_map(|f| &f.stops).any(|s| s.is_pause()) {
+    if fitted.is_paused() {
         return Err(ExperimentError::Interrupted { run: folder.path().into() });
     }
     let predicted = fitted.predict(config, task, context.backend)?;
-    let shapes = architecture(config, task.frame.inputs.len());
+    let shapes = architecture(config, task);
     state.weights_sha256 = artifact::save(&fitted, &shapes, folder.path())?;
     let run = folder.path().strip_prefix(context.root).unwrap_or(folder.path());
     let mut outcome = outcome(&state.experiment, config, task, &fitted, &predicted);
     outcome.run = run.into();
     outcome.seconds = begin.elapsed().as_secs_f64();
-    write_predictions(folder, task, &predicted)?;
+    predictions::write(&folder.file("predictions.parquet"), task, &predicted)?;
     file::write_json(&folder.file("metrics.json"), &outcome)?;
     file::write_atomic(&folder.file("model_card.md"), model_card(&outcome, &state, config).as_bytes())?;
     state.complete = true;
@@ -190,8 +194,9 @@ pub fn outcome(
         task: name.into(),
         kind: config.kind,
         model: config.model.kind,
-        unit: "Ah".into(),
+        unit: task.unit().into(),
         metrics: score::score(task, predicted),
+        tiers: score::tiers(task, predicted),
         baselines: score::baselines(config, task),
         references: config.references.clone(),
         leak_allowed: config.inputs.allow_leak && !task.leakage.is_ok(),
@@ -227,37 +232,6 @@ fn check_data(
         return Ok(());
     }
     Err(ExperimentError::DataChanged { run: folder.path().into(), dataset: config.dataset.clone() })
-}
-
-fn write_predictions(
-    folder: &RunFolder,
-    task: &Task,
-    predicted: &[Vec<Vec<f64>>],
-) -> Result<(), ExperimentError> {
-    let (mut fold_names, mut cells, mut cycles) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut y_true, mut y_pred, mut scored) = (Vec::new(), Vec::new(), Vec::new());
-    for (fold, repetitions) in task.folds.iter().zip(predicted) {
-        for (idx, &row) in fold.test.iter().enumerate() {
-            let at = &task.frame.rows[row];
-            let cell = &task.frame.cells[at.cell_idx];
-            let sum: f64 = repetitions.iter().map(|soh| soh[fold.given.len() + idx]).sum();
-            fold_names.push(fold.name.clone());
-            cells.push(cell.id.to_string());
-            cycles.push(at.cycle);
-            y_true.push(at.capacity_ah);
-            y_pred.push(cell.reference_ah * sum / repetitions.len() as f64);
-            scored.push(u32::from(task.frame.is_usable(row)));
-        }
-    }
-    let columns = vec![
-        table::texts("fold", &fold_names),
-        table::texts("cell", &cells),
-        table::counts("cycle_count", cycles),
-        table::numbers("discharging_capacity_ah", y_true),
-        table::numbers("predicted_discharging_capacity_ah", y_pred),
-        table::counts("scored", scored),
-    ];
-    Ok(table::write_columns(&folder.file("predictions.parquet"), columns)?)
 }
 
 fn model_card(outcome: &Outcome, state: &RunState, config: &ExperimentConfig) -> String {

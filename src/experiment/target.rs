@@ -26,7 +26,7 @@ pub(super) fn apply(config: &ExperimentConfig, frame: &mut Frame) {
         let known = stress.iter().zip(&median);
         let stress: Vec<f64> = known.map(|(&v, &m)| if v.is_finite() { v } else { m }).collect();
         let draw: f64 = StandardNormal.sample(&mut rng);
-        row.soh = law.capacity(&theta, &stress) + noise * draw;
-        row.capacity_ah = row.soh * frame.cells[row.cell_idx].reference_ah;
+        row.label = law.capacity(&theta, &stress) + noise * draw;
+        row.truth = row.label * frame.cells[row.cell_idx].reference_ah;
     }
 }

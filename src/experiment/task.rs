@@ -4,13 +4,15 @@ use std::path::Path;
 
 use super::config::{ExperimentConfig, Kind, ModelKind, TargetConfig};
 use super::error::ExperimentError;
+use super::label;
 use crate::cell::CellId;
 use crate::dataset::leakage::{self, Allowed, Candidate, LeakageReport, Separation};
 use crate::dataset::store::Store;
 use crate::dataset::{Cell, pairing};
 use crate::descriptor;
+use crate::descriptor::early::Window;
 use crate::physics::Law;
-use crate::prepare::{Fold, Frame, FrameConfig, Row};
+use crate::prepare::{EarlyConfig, Fold, Frame, FrameConfig, Quantity, Row, Tiers};
 use crate::seed::Seed;
 use crate::simulate::{self, FleetConfig};
 
@@ -27,6 +29,8 @@ pub struct Task {
     pub frame: Frame,
     /// How they are separated.
     pub folds: Vec<Fold>,
+    /// Tiers of each fold, made of its training cells; none but for `tier`.
+    pub tiers: Vec<Tiers>,
     /// What the leakage check found.
     pub leakage: LeakageReport,
     /// SHA-256 of the data, for the run's identity.
@@ -67,22 +71,50 @@ impl Task {
         config: &ExperimentConfig,
         Cells { cells, data_sha256 }: &Cells,
     ) -> Result<Self, ExperimentError> {
-        let stress = stress_names(config);
-        let mut frame = Frame::new(
-            cells,
-            &FrameConfig {
-                inputs: &config.inputs.descriptors,
-                stress: &stress,
-                reference: config.reference,
-                given: config.split.given(),
-            },
-        )?;
+        let mut frame = frame(config, cells)?;
         super::target::apply(config, &mut frame);
         let folds = config.split.folds(&frame)?;
+        let tiers = label::tiers(config, &frame, &folds)?;
         let leakage = LeakageReport::default();
         let summary = summarise(config, cells, &frame);
-        Ok(Self { frame, folds, leakage, data_sha256: data_sha256.clone(), summary })
+        Ok(Self { frame, folds, tiers, leakage, data_sha256: data_sha256.clone(), summary })
     }
+
+    /// Returns the same data separated otherwise.
+    ///
+    /// # Errors
+    /// [`ExperimentError::Tier`] where a fold's training cells make no tiers.
+    pub fn with_folds(self, config: &ExperimentConfig, folds: Vec<Fold>) -> Result<Self, ExperimentError> {
+        let tiers = label::tiers(config, &self.frame, &folds)?;
+        Ok(Self { folds, tiers, ..self })
+    }
+
+    /// Returns the number of tiers, where tiers are asked for.
+    pub fn n_classes(&self) -> Option<usize> {
+        self.tiers.first().map(Tiers::len)
+    }
+
+    /// Returns the unit of what is asked for, `1` for tiers.
+    pub fn unit(&self) -> &'static str {
+        if self.tiers.is_empty() { self.frame.unit() } else { "1" }
+    }
+
+    /// Returns the tier of a row in the sense of a fold.
+    pub fn class(&self, fold_idx: usize, row: usize) -> usize {
+        self.tiers[fold_idx].assign(&label::targets(&self.frame, row))
+    }
+}
+
+fn frame(config: &ExperimentConfig, cells: &[Cell]) -> Result<Frame, ExperimentError> {
+    let (inputs, stress) = (config.inputs.descriptors.as_slice(), stress_names(config));
+    let [from, to] = config.inputs.cycles;
+    if config.kind.is_early() {
+        let log = config.label.log && config.kind == Kind::Life;
+        let (window, targets) = (Window { from, to }, config.label.targets.as_slice());
+        return Ok(Frame::early(cells, &EarlyConfig { inputs, stress: &stress, window, targets, log })?);
+    }
+    let (reference, given) = (config.reference, config.split.given());
+    Ok(Frame::new(cells, &FrameConfig { inputs, stress: &stress, reference, given })?)
 }
 
 /// Cells of an experiment, before any descriptor is computed.
@@ -160,7 +192,8 @@ fn check_leakage(config: &ExperimentConfig, frame: &Frame, folds: &[Fold]) -> Le
         columns.map(|c| Candidate { name: &c.name, source: c.source, values: &c.values }).collect();
     // Among cells of several sizes the nominal capacity explains most of the capacity, but nothing of the health.
     let one_size = frame.cells.windows(2).all(|c| (c[0].reference_ah - c[1].reference_ah).abs() < 1e-9);
-    let label = |r: &Row| if one_size { r.capacity_ah } else { r.soh };
+    let is_early = frame.is_one_row_a_cell();
+    let label = |r: &Row| if one_size && !is_early { r.truth } else { r.label };
     let labels: Vec<f64> = frame.rows.iter().map(label).collect();
     let rows: Vec<leakage::Row> =
         frame.rows.iter().map(|r| leakage::Row { cell_idx: r.cell_idx, cycle: r.cycle }).collect();
@@ -171,7 +204,11 @@ fn check_leakage(config: &ExperimentConfig, frame: &Frame, folds: &[Fold]) -> Le
     leakage::check(&leakage::Inputs {
         candidates: &candidates,
         labels: &labels,
-        unit: if one_size { "Ah" } else { "SoH" },
+        unit: match frame.quantity {
+            Quantity::Soh => if one_size { "Ah" } else { "SoH" },
+            Quantity::Life => "cycles",
+            Quantity::LogLife => "log10 cycles",
+        },
         rows: &rows,
         cells: &cells,
         folds: &folds,
@@ -185,6 +222,9 @@ fn sentences(report: &LeakageReport) -> String {
 }
 
 fn summarise(config: &ExperimentConfig, cells: &[Cell], frame: &Frame) -> String {
+    if frame.is_one_row_a_cell() {
+        return summarise_early(config, cells, frame);
+    }
     let set_aside = frame.rows.iter().filter(|r| r.set_aside.is_some()).count();
     let synthetic =
         if cells.iter().any(|c| c.facts.synthetic) { " · synthetic cells of a simulator" } else { "" };
@@ -202,4 +242,16 @@ fn summarise(config: &ExperimentConfig, cells: &[Cell], frame: &Frame) -> String
         (n, name) => format!(" · {n} with an unusable charge set aside (fadecast datasets check {name})"),
     };
     format!("{} {what} of {} cells{hint}{synthetic}", frame.rows.len(), cells.len())
+}
+
+fn summarise_early(config: &ExperimentConfig, cells: &[Cell], frame: &Frame) -> String {
+    let [from, to] = config.inputs.cycles;
+    let usable = (0..frame.rows.len()).filter(|&row| frame.is_usable(row)).count();
+    let aside = match (cells.len() - usable, frame.rows.iter().find_map(|r| r.set_aside.as_ref())) {
+        (n, Some(why)) if n > 0 => format!(" · {n} set aside ({why})"),
+        _ => String::new(),
+    };
+    let synthetic =
+        if cells.iter().any(|c| c.facts.synthetic) { " · synthetic cells of a simulator" } else { "" };
+    format!("{usable} cells, {} inputs of cycles {from} to {to}{aside}{synthetic}", frame.inputs.len())
 }

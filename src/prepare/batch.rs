@@ -3,30 +3,54 @@
 use super::{Frame, Scaler};
 use crate::train::engine::Rows;
 
+/// Inputs of a fold's models: which columns of the frame, and how they are scaled.
+#[derive(Debug, Clone, Copy)]
+pub struct Inputs<'a> {
+    /// Positions in the frame's inputs.
+    pub columns: &'a [usize],
+    /// Scaler of these columns, in their order.
+    pub scaler: &'a Scaler,
+    /// Inputs that the networks have; where a fold keeps fewer columns the others are 0.
+    pub d_input: usize,
+}
+
+impl Inputs<'_> {
+    /// Returns the scaled inputs of a row.
+    pub fn scaled(self, frame: &Frame, row: usize) -> impl Iterator<Item = f64> {
+        let own = self.columns.iter().enumerate();
+        let own = own.map(move |(idx, &column)| self.scaler.scale(idx, frame.inputs[column].values[row]));
+        own.chain(std::iter::repeat_n(0.0, self.d_input.saturating_sub(self.columns.len())))
+    }
+}
+
 /// Returns the scaled rows of a fold's part.
 ///
-/// `labels` are in the unit of the model (SoH), `label_scale` is `(mean, sd)`; a missing label counts as the mean and
-/// weighs nothing. `stress` is the law's columns `[row][column]`, in physical units.
+/// `label` is what a row's output should be and how much it counts; a row without a label weighs nothing. `stress` is
+/// the law's columns `[row][column]`, in physical units.
 pub fn rows(
     frame: &Frame,
-    scaler: &Scaler,
+    inputs: Inputs,
     positions: &[usize],
     stress: &[Vec<f64>],
-    label_scale: (f64, f64),
+    label: &dyn Fn(usize) -> Option<(f64, f64)>,
 ) -> Rows {
     let mut rows =
-        Rows { d_input: frame.inputs.len(), d_stress: stress.first().map_or(0, Vec::len), ..Rows::default() };
+        Rows { d_input: inputs.d_input, d_stress: stress.first().map_or(0, Vec::len), ..Rows::default() };
     for (position, &row) in positions.iter().enumerate() {
-        let label = frame.rows[row].soh;
-        let inputs = frame.inputs.iter().enumerate();
-        rows.inputs.extend(inputs.map(|(idx, column)| scaler.scale(idx, column.values[row]) as f32));
+        rows.inputs.extend(inputs.scaled(frame, row).map(|v| v as f32));
         rows.stress.extend(stress.get(position).into_iter().flatten().map(|&v| v as f32));
-        let known = label.is_finite();
-        rows.labels.push(if known { ((label - label_scale.0) / label_scale.1) as f32 } else { 0.0 });
-        rows.weights.push(f32::from(u8::from(known)));
+        let (label, weight) = label(row).unwrap_or((0.0, 0.0));
+        rows.labels.push(label as f32);
+        rows.weights.push(weight as f32);
         let next = positions.get(position + 1);
         let same_cell = next.is_some_and(|&n| frame.rows[n].cell_idx == frame.rows[row].cell_idx);
         rows.later.push((position + usize::from(same_cell)) as u32);
     }
     rows
+}
+
+/// Returns the unscaled inputs of rows as trees take them, one row after the other; NaN where missing.
+pub fn plain(frame: &Frame, columns: &[usize], positions: &[usize]) -> Vec<f32> {
+    let value = |row: usize| columns.iter().map(move |&column| frame.inputs[column].values[row] as f32);
+    positions.iter().flat_map(|&row| value(row)).collect()
 }

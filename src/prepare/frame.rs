@@ -15,10 +15,10 @@ pub struct Row {
     pub cell_idx: usize,
     /// Cycle that the source counts, else the number of the discharge in its cell, from 1.
     pub cycle: u32,
-    /// Capacity [Ah]; NaN where the source states none.
-    pub capacity_ah: f64,
-    /// Capacity over the cell's reference [1]; what models learn.
-    pub soh: f64,
+    /// What is asked for: capacity [Ah], or cycle life [cycles]; NaN where the source states none.
+    pub truth: f64,
+    /// What models learn of it: capacity over the cell's reference [1], or what [`Quantity`] says; NaN where unknown.
+    pub label: f64,
     /// Why the row is predicted but neither learnt from nor scored; `None` for a usable one.
     pub set_aside: Option<String>,
 }
@@ -34,6 +34,25 @@ pub struct FrameCell {
     pub eol_ah: Option<f64>,
     /// Whether a simulator made it.
     pub synthetic: bool,
+    /// What must not stand on both sides of a split of cells: its protocol, or else the cell itself.
+    pub group: String,
+    /// Fold of the cell in each repetition of the source's own cross-validation; empty where there is none.
+    pub folds: Vec<u32>,
+}
+
+impl FrameCell {
+    /// Returns what a frame keeps of `cell`, whose SoH 1 is `reference_ah`.
+    pub fn new(cell: &Cell, reference_ah: f64) -> Self {
+        let facts = &cell.facts;
+        Self {
+            id: cell.id.clone(),
+            reference_ah,
+            eol_ah: facts.eol_soh.zip(facts.nominal_capacity_ah).map(|(soh, nominal)| soh * nominal),
+            synthetic: facts.synthetic,
+            group: facts.group.clone().unwrap_or_else(|| cell.id.to_string()),
+            folds: facts.folds.clone(),
+        }
+    }
 }
 
 /// One column of the frame.
@@ -60,6 +79,22 @@ pub struct Frame {
     pub inputs: Vec<Column>,
     /// Stress columns that physics laws may ask for.
     pub stress: Vec<Column>,
+    /// What tiers are made of, where there is more than the rows' own truth; one value a row.
+    pub targets: Vec<Column>,
+    /// What the labels are.
+    pub quantity: Quantity,
+}
+
+/// What the labels of a frame are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Quantity {
+    /// Capacity over the reference of its cell [1]; asked for is the capacity [Ah].
+    #[default]
+    Soh,
+    /// Cycle life [cycles], one row a cell.
+    Life,
+    /// Logarithm to base 10 of the cycle life [cycles], one row a cell.
+    LogLife,
 }
 
 /// What counts as SoH 1.
@@ -114,6 +149,20 @@ pub enum FrameError {
         /// The cell.
         cell: CellId,
     },
+    /// Occurs when an input that is asked for by name cannot be computed for any cell.
+    #[error("`{name}` can be computed for no cell: {reason}")]
+    NothingComputed {
+        /// Name of the input.
+        name: String,
+        /// Why, for the first cell.
+        reason: String,
+    },
+    /// Occurs when nothing gives the target that an experiment learns.
+    #[error("no cell has the target `{target}`; targets are `cycle_life`, attributes of the source, whole-cell descriptors")]
+    NoTarget {
+        /// Name of the target.
+        target: String,
+    },
 }
 
 impl Frame {
@@ -139,9 +188,28 @@ impl Frame {
         (0..self.rows.len()).filter(|&row| self.rows[row].cell_idx == cell_idx).collect()
     }
 
+    /// Returns whether each cell is one row, as in early prediction.
+    pub fn is_one_row_a_cell(&self) -> bool {
+        self.quantity != Quantity::Soh
+    }
+
     /// Returns whether a row can be learnt from and scored.
     pub fn is_usable(&self, row: usize) -> bool {
-        self.rows[row].set_aside.is_none() && self.rows[row].soh.is_finite()
+        self.rows[row].set_aside.is_none() && self.rows[row].label.is_finite()
+    }
+
+    /// Returns the value in the unit that is asked for of a label that a model gave for `row`.
+    pub fn physical(&self, row: usize, label: f64) -> f64 {
+        match self.quantity {
+            Quantity::Soh => label * self.cells[self.rows[row].cell_idx].reference_ah,
+            Quantity::Life => label,
+            Quantity::LogLife => 10.0_f64.powf(label),
+        }
+    }
+
+    /// Returns the unit of what is asked for.
+    pub fn unit(&self) -> &'static str {
+        if self.quantity == Quantity::Soh { "Ah" } else { "cycles" }
     }
 
     /// Returns the stress of a law's inputs for some rows, `[row][input]`; NaN where missing.
@@ -159,7 +227,7 @@ impl Frame {
             None => self.push_discharges(cell, cell_idx),
         }
         let usable: Vec<f64> =
-            (from..self.rows.len()).map(|r| self.rows[r].capacity_ah).filter(|c| c.is_finite()).collect();
+            (from..self.rows.len()).map(|r| self.rows[r].truth).filter(|c| c.is_finite()).collect();
         let needed = config.given.max(1) + 1;
         if usable.len() < needed {
             return Err(FrameError::TooFewDischarges { cell: cell.id.clone(), found: usable.len(), needed });
@@ -171,12 +239,10 @@ impl Frame {
             Reference::Nominal => nominal.ok_or_else(|| FrameError::NoNominal { cell: cell.id.clone() })?,
         };
         for row in &mut self.rows[from..] {
-            row.soh = health::soh(row.capacity_ah, reference_ah);
+            row.label = health::soh(row.truth, reference_ah);
         }
         self.fill_given(from, given);
-        let eol_ah = cell.facts.eol_soh.zip(nominal).map(|(soh, nominal)| soh * nominal);
-        let synthetic = cell.facts.synthetic;
-        self.cells.push(FrameCell { id: cell.id.clone(), reference_ah, eol_ah, synthetic });
+        self.cells.push(FrameCell::new(cell, reference_ah));
         Ok(())
     }
 
@@ -186,10 +252,10 @@ impl Frame {
             let record = context.discharge(row);
             let pairing = &context.discharges[row].pairing;
             let integrated = || net_charge_ah(&record.samples).map(|q| -q);
-            let capacity_ah = record.stated_capacity_ah.or_else(integrated).unwrap_or(f64::NAN);
+            let truth = record.stated_capacity_ah.or_else(integrated).unwrap_or(f64::NAN);
             let set_aside = pairing.charge_unusable.map(|d| format!("unusable charge: {d}"));
             let cycle = record.cycle_count.unwrap_or(pairing.ordinal);
-            self.rows.push(Row { cell_idx, cycle, capacity_ah, soh: f64::NAN, set_aside });
+            self.rows.push(Row { cell_idx, cycle, truth, label: f64::NAN, set_aside });
         }
         let from = self.rows.len() - context.discharges.len();
         for column in self.inputs.iter_mut().chain(&mut self.stress) {
@@ -204,8 +270,8 @@ impl Frame {
         let Some(table) = &cell.table else { return };
         let label = table.columns.iter().find(|c| c.label);
         for (row, &cycle) in table.cycle_count.iter().enumerate() {
-            let capacity_ah = label.map_or(f64::NAN, |c| c.values[row]);
-            self.rows.push(Row { cell_idx, cycle, capacity_ah, soh: f64::NAN, set_aside: None });
+            let truth = label.map_or(f64::NAN, |c| c.values[row]);
+            self.rows.push(Row { cell_idx, cycle, truth, label: f64::NAN, set_aside: None });
         }
         for column in &mut self.inputs {
             let found = table.columns.iter().find(|c| c.name == column.name);
@@ -301,7 +367,7 @@ fn table_columns(cell: &Cell, config: &FrameConfig) -> Result<Vec<Column>, Frame
     Ok(columns)
 }
 
-fn unknown<'a>(pattern: &str, names: impl Iterator<Item = &'a str>) -> FrameError {
+pub(super) fn unknown<'a>(pattern: &str, names: impl Iterator<Item = &'a str>) -> FrameError {
     let nearest = names.max_by(|a, b| strsim::jaro(a, pattern).total_cmp(&strsim::jaro(b, pattern)));
     let hint = nearest.map_or_else(String::new, |n| format!("; did you mean `{n}`?"));
     FrameError::UnknownDescriptor { pattern: pattern.into(), hint }
@@ -317,7 +383,7 @@ fn empty_column(d: &'static Descriptor) -> Column {
     column(d.name, d.unit, d.source)
 }
 
-fn column(name: &str, unit: &str, source: Source) -> Column {
+pub(super) fn column(name: &str, unit: &str, source: Source) -> Column {
     Column { name: name.into(), unit: unit.into(), source, values: Vec::new() }
 }
 
@@ -364,7 +430,7 @@ mod tests {
         let cells = [cell("A", &[2.0, 1.9, 1.8]), cell("B", &[1.9, 1.8, 1.6])];
         let frame = Frame::new(&cells, &config(&inputs, 2, Reference::Given)).unwrap();
         assert_eq!(frame.rows.len(), 6);
-        assert!((frame.rows[0].soh - 2.0 / 1.95).abs() < 1e-12, "two given: their median is their mean");
+        assert!((frame.rows[0].label - 2.0 / 1.95).abs() < 1e-12, "two given: their median is their mean");
         assert_eq!(frame.stress[0].values, [0.0, 1.0, 2.0, 0.0, 1.0, 2.0]);
         let rate = &frame.inputs.iter().find(|c| c.name == "given_fade_rate").unwrap().values;
         assert!((rate[0] - 10.0 / 1.95).abs() < 1e-9 && rate[0] == rate[2] && rate[3] != rate[0], "{rate:?}");

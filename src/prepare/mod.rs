@@ -4,12 +4,14 @@
 //! on the training rows of a fold only.
 
 pub mod batch;
+pub mod early;
 pub mod frame;
 pub mod nested;
 pub mod scale;
 pub mod split;
 
-pub use frame::{Column, Frame, FrameConfig, FrameError, Reference, Row};
+pub use early::EarlyConfig;
+pub use frame::{Column, Frame, FrameConfig, FrameError, Quantity, Reference, Row};
 pub use nested::Part;
 pub use scale::Scaler;
 pub use split::{Fold, SplitConfig, SplitError};

@@ -43,11 +43,17 @@ pub fn parts(
 }
 
 /// Leaves each training cell of a fold out in turn, or groups of them.
-fn regroup(frame: &Frame, fold: &Fold, given: usize, n_folds: usize) -> Result<Vec<Fold>, SplitError> {
+///
+/// # Errors
+/// [`SplitError::TooFewCells`], and [`SplitError::Grouped`] where each cell is one row.
+pub fn regroup(frame: &Frame, fold: &Fold, given: usize, n_folds: usize) -> Result<Vec<Fold>, SplitError> {
     let cell = |row: &usize| frame.rows[*row].cell_idx;
     let cells: Vec<usize> = fold.train.iter().map(cell).collect::<BTreeSet<_>>().into_iter().collect();
     if cells.len() < 2 || n_folds < 2 {
         return Err(SplitError::TooFewCells { fold: fold.name.clone(), found: cells.len() });
+    }
+    if frame.is_one_row_a_cell() {
+        return split::dealt(frame, &cells, n_folds, fold.repeat);
     }
     let n = n_folds.min(cells.len());
     // What is given of an unseen cell adapts a model to that cell alone: groups would mix them.
@@ -79,7 +85,8 @@ fn cut_again(frame: &Frame, outer: &[Fold]) -> Vec<Fold> {
             name: fold.name.clone(),
             train: fold.train.iter().copied().filter(learnt).collect(),
             given: given.to_vec(),
-            test: test.iter().copied().filter(|&row| frame.rows[row].soh.is_finite()).collect(),
+            test: test.iter().copied().filter(|&row| frame.rows[row].label.is_finite()).collect(),
+            repeat: 0,
         }
     };
     outer.iter().map(cut).collect()

@@ -27,13 +27,28 @@ pub enum SplitConfig {
         #[serde(default)]
         others: bool,
     },
-    /// Fixed lists of cells; those in neither list are left out.
+    /// Fixed lists of cells, with `*` for any text; those in neither list are left out.
     Fixed {
         /// Cells to learn from.
         train: Vec<String>,
         /// Cells to judge by.
         test: Vec<String>,
     },
+    /// Cross-validation, again and again with other folds: no group (protocol) on both sides, slow and fast ageing
+    /// cells spread evenly.
+    Grouped {
+        /// Folds of one repetition, 2 or more.
+        folds: usize,
+        /// Repetitions, 1 or more. Default 1.
+        #[serde(default = "one")]
+        repeats: usize,
+    },
+    /// The cross-validation that the source of the data fixes, with all its repetitions.
+    Stated,
+}
+
+fn one() -> usize {
+    1
 }
 
 impl Default for SplitConfig {
@@ -53,6 +68,8 @@ pub struct Fold {
     pub given: Vec<usize>,
     /// Rows to predict; the usable ones are scored.
     pub test: Vec<usize>,
+    /// Repetition of the cross-validation that it belongs to, from 0.
+    pub repeat: usize,
 }
 
 /// Why the rows could not be separated.
@@ -91,6 +108,15 @@ pub enum SplitError {
         /// Cells that it has.
         found: usize,
     },
+    /// Occurs when the source of the data fixes no cross-validation.
+    #[error("split: cell `{cell}` states no fold of a cross-validation; give split.kind = \"grouped\"")]
+    NotStated {
+        /// First cell without.
+        cell: String,
+    },
+    /// Occurs when the cells cannot be dealt into folds.
+    #[error("split: {0}")]
+    Grouped(#[from] FoldsError),
     /// Occurs when the share is not between 0 and 1.
     #[error("split.fraction is {fraction}; give a number between 0 and 1")]
     Fraction {
@@ -134,6 +160,12 @@ impl SplitConfig {
                 (0..frame.cells.len()).map(|cell| cut_in_time(frame, cell, *fraction, *others)).collect()
             }
             Self::Fixed { train, test } => vec![fixed(frame, train, test)?],
+            Self::Grouped { folds, repeats } => {
+                let cells: Vec<usize> = (0..frame.cells.len()).collect();
+                let dealt = |repeat| dealt(frame, &cells, *folds, repeat);
+                (0..*repeats).map(dealt).collect::<Result<Vec<_>, _>>()?.concat()
+            }
+            Self::Stated => stated(frame)?,
         };
         check(folds)
     }
@@ -148,7 +180,55 @@ pub(super) fn leave_out(frame: &Frame, unseen: &[usize], given: usize) -> Fold {
         train: beyond_given(frame, usable_rows(frame, &seen), given),
         given: rows.iter().flat_map(|r| &r[..given.min(r.len())]).copied().collect(),
         test: rows.iter().flat_map(|r| &r[given.min(r.len())..]).copied().collect(),
+        repeat: 0,
     }
+}
+
+/// Deals `cells` into `n_folds`, no group on both sides, and leaves each out in turn.
+pub(super) fn dealt(
+    frame: &Frame,
+    cells: &[usize],
+    n_folds: usize,
+    repeat: usize,
+) -> Result<Vec<Fold>, SplitError> {
+    let life = |cell: &usize| median_truth(frame, *cell);
+    let strata = folds::strata(&cells.iter().map(life).collect::<Vec<_>>(), STRATA);
+    let groups: Vec<&str> = cells.iter().map(|&c| frame.cells[c].group.as_str()).collect();
+    let seed = Seed::new(SPLIT_SEED).child(&repeat.to_string());
+    let of_cell = folds::grouped(&strata, &groups, n_folds, &seed)?;
+    let part = |fold: usize| {
+        let unseen: Vec<usize> = cells.iter().zip(&of_cell).filter(|(_, f)| **f == fold).map(|(c, _)| *c).collect();
+        let whole = leave_out(frame, &unseen, 0);
+        let train = whole.train.into_iter().filter(|&row| cells.contains(&frame.rows[row].cell_idx)).collect();
+        Fold { name: format!("repeat{} fold{}", repeat + 1, fold + 1), train, repeat, ..whole }
+    };
+    Ok((0..n_folds).map(part).collect())
+}
+
+/// Returns the median of what is asked for of a cell; NaN where nothing is known.
+fn median_truth(frame: &Frame, cell: usize) -> f64 {
+    let truths = frame.rows_of(cell).into_iter().map(|row| frame.rows[row].truth);
+    let mut truths: Vec<f64> = truths.filter(|t| t.is_finite()).collect();
+    truths.sort_by(f64::total_cmp);
+    truths.get(truths.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+/// Returns the folds that the source states, repetition after repetition.
+fn stated(frame: &Frame) -> Result<Vec<Fold>, SplitError> {
+    let n_repeats = frame.cells.iter().map(|c| c.folds.len()).max().unwrap_or(0);
+    if let Some(without) = frame.cells.iter().find(|c| c.folds.len() != n_repeats || n_repeats == 0) {
+        return Err(SplitError::NotStated { cell: without.id.to_string() });
+    }
+    let one = |repeat: usize| {
+        let of_cell = |cell: usize| frame.cells[cell].folds[repeat];
+        let last = (0..frame.cells.len()).map(of_cell).max().unwrap_or(0);
+        (0..=last).map(move |fold| {
+            let unseen: Vec<usize> = (0..frame.cells.len()).filter(|&c| of_cell(c) == fold).collect();
+            let name = format!("repeat{} fold{}", repeat + 1, fold + 1);
+            Fold { name, repeat, ..leave_out(frame, &unseen, 0) }
+        })
+    };
+    Ok((0..n_repeats).flat_map(one).collect())
 }
 
 /// Keeps the rows after the given ones: a model that continues a begin learns from continuations.
@@ -162,10 +242,10 @@ fn cut_in_time(frame: &Frame, cell: usize, fraction: f64, others: bool) -> Fold 
     let (given, test) = rows.split_at((fraction * rows.len() as f64).floor() as usize);
     let rest: Vec<usize> = (0..frame.cells.len()).filter(|&c| others && c != cell).collect();
     let mut train: Vec<usize> =
-        given.iter().copied().filter(|&row| frame.rows[row].soh.is_finite()).collect();
+        given.iter().copied().filter(|&row| frame.rows[row].label.is_finite()).collect();
     train.extend(usable_rows(frame, &rest));
     train.sort_unstable();
-    Fold { name: frame.cells[cell].id.to_string(), train, given: given.to_vec(), test: test.to_vec() }
+    Fold { name: frame.cells[cell].id.to_string(), train, given: given.to_vec(), test: test.to_vec(), repeat: 0 }
 }
 
 fn fixed(frame: &Frame, train: &[String], test: &[String]) -> Result<Fold, SplitError> {
@@ -173,7 +253,7 @@ fn fixed(frame: &Frame, train: &[String], test: &[String]) -> Result<Fold, Split
     let train = cell_indices(frame, train, &mut seen)?;
     let test = cell_indices(frame, test, &mut seen)?;
     let rows = test.iter().flat_map(|&cell| frame.rows_of(cell)).collect();
-    Ok(Fold { name: "test".into(), train: usable_rows(frame, &train), given: Vec::new(), test: rows })
+    Ok(Fold { name: "test".into(), train: usable_rows(frame, &train), given: Vec::new(), test: rows, repeat: 0 })
 }
 
 fn usable_rows(frame: &Frame, cells: &[usize]) -> Vec<usize> {
@@ -183,14 +263,17 @@ fn usable_rows(frame: &Frame, cells: &[usize]) -> Vec<usize> {
 fn cell_indices(frame: &Frame, names: &[String], seen: &mut Vec<usize>) -> Result<Vec<usize>, SplitError> {
     let mut indices = Vec::new();
     for name in names {
-        let found = frame.cells.iter().position(|c| c.id.as_str() == name);
-        let present = || frame.cells.iter().map(|c| c.id.as_str()).collect::<Vec<_>>().join(", ");
-        let cell = found.ok_or_else(|| SplitError::UnknownCell { cell: name.clone(), present: present() })?;
-        if seen.contains(&cell) {
-            return Err(SplitError::TwiceListed { cell: name.clone() });
+        let named = |cell: &usize| matches(name, frame.cells[*cell].id.as_str());
+        let found: Vec<usize> = (0..frame.cells.len()).filter(named).collect();
+        if found.is_empty() {
+            let present = frame.cells.iter().map(|c| c.id.as_str()).collect::<Vec<_>>().join(", ");
+            return Err(SplitError::UnknownCell { cell: name.clone(), present });
         }
-        seen.push(cell);
-        indices.push(cell);
+        if let Some(twice) = found.iter().find(|cell| seen.contains(cell)) {
+            return Err(SplitError::TwiceListed { cell: frame.cells[*twice].id.to_string() });
+        }
+        seen.extend(&found);
+        indices.extend(found);
     }
     Ok(indices)
 }
@@ -216,11 +299,13 @@ pub(super) mod tests {
     pub(in crate::prepare) fn frame(sizes: &[usize]) -> Frame {
         let mut frame = Frame::default();
         for (cell_idx, &n) in sizes.iter().enumerate() {
-            let id = CellId::new(format!("C{cell_idx}"));
-            frame.cells.push(FrameCell { id, reference_ah: 1.0, eol_ah: None, synthetic: false });
+            let (id, folds) = (CellId::new(format!("C{cell_idx}")), Vec::new());
+            let group = id.to_string();
+            let cell = FrameCell { id, reference_ah: 1.0, eol_ah: None, synthetic: false, group, folds };
+            frame.cells.push(cell);
             for cycle in 1..=n as u32 {
                 let set_aside = (cycle == 2).then(|| "unusable".to_string());
-                frame.rows.push(Row { cell_idx, cycle, capacity_ah: 1.0, soh: 1.0, set_aside });
+                frame.rows.push(Row { cell_idx, cycle, truth: 1.0, label: 1.0, set_aside });
             }
         }
         frame

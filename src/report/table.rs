@@ -8,7 +8,7 @@ const MOST_COLUMNS: usize = 8;
 
 /// Returns the table of one run.
 pub fn run(outcome: &Outcome) -> String {
-    let rows = vec![(crate::experiment::compare::kind_name(outcome.model).to_owned(), &outcome.metrics)];
+    let rows = vec![(outcome.model.name().to_owned(), &outcome.metrics)];
     let title = format!("{}, RMSE [{}] on cells or times never seen", outcome.task, outcome.unit);
     let mut text = table(&title, &rows, outcome.baselines.iter().map(|(n, m)| (n.clone(), m)).collect());
     text.push_str(&references(&outcome.references));

@@ -49,6 +49,14 @@ pub trait Observe {
     /// Whatever the observer cannot write.
     fn epoch_finished(&mut self, report: &EpochReport<'_>) -> Result<(), FileError>;
 
+    /// Hears that `done` of `total` models without epochs (trees) are fitted.
+    ///
+    /// # Errors
+    /// Whatever the observer cannot write.
+    fn fitted(&mut self, _done: usize, _total: usize) -> Result<(), FileError> {
+        Ok(())
+    }
+
     /// Returns whether it wants a checkpoint now; asked after each epoch, beside `checkpoint_every`.
     fn wants_checkpoint(&mut self) -> bool {
         false
@@ -80,6 +88,10 @@ impl<T: Observe + ?Sized> Observe for &mut T {
         (**self).epoch_finished(report)
     }
 
+    fn fitted(&mut self, done: usize, total: usize) -> Result<(), FileError> {
+        (**self).fitted(done, total)
+    }
+
     fn wants_checkpoint(&mut self) -> bool {
         (**self).wants_checkpoint()
     }
@@ -99,6 +111,11 @@ impl<A: Observe, B: Observe> Observe for (A, B) {
     fn epoch_finished(&mut self, report: &EpochReport<'_>) -> Result<(), FileError> {
         self.0.epoch_finished(report)?;
         self.1.epoch_finished(report)
+    }
+
+    fn fitted(&mut self, done: usize, total: usize) -> Result<(), FileError> {
+        self.0.fitted(done, total)?;
+        self.1.fitted(done, total)
     }
 
     fn wants_checkpoint(&mut self) -> bool {

@@ -113,6 +113,11 @@ pub fn find(name: &str) -> Option<&'static EarlyDescriptor> {
     catalogue().find(|d| d.name == name)
 }
 
+/// Returns the catalogue's descriptors whose names match `pattern`, where `*` stands for any text.
+pub fn matching(pattern: &str) -> Vec<&'static EarlyDescriptor> {
+    catalogue().filter(|d| super::matches(pattern, d.name)).collect()
+}
+
 /// Returns the family that `name` belongs to.
 pub fn family(name: &str) -> Option<&'static str> {
     FAMILIES.iter().find(|(_, rows)| rows.iter().any(|d| d.name == name)).map(|(family, _)| *family)

@@ -38,8 +38,8 @@ pub fn evaluate(
     let mut all = Fitted { folds: Vec::new() };
     for (part, values) in plan.parts.iter().zip(chosen_values) {
         let config = chosen(plan, values)?;
-        let mut task = Task::of(&config, &plan.cells)?;
-        task.folds = part.outer.iter().map(|&fold| plan.task.folds[fold].clone()).collect();
+        let folds = part.outer.iter().map(|&fold| plan.task.folds[fold].clone()).collect();
+        let task = Task::of(&config, &plan.cells)?.with_folds(&config, folds)?;
         let context = FitContext {
             backend: plan.backend,
             checkpoint: None,
@@ -49,7 +49,7 @@ pub fn evaluate(
             observe,
         };
         let fitted = Fitted::fit(&config, &task, context)?;
-        if fitted.folds.iter().flat_map(|f| &f.stops).any(|s| s.is_pause()) {
+        if fitted.is_paused() {
             return Err(ExperimentError::Stopped);
         }
         let own = fitted.predict(&config, &task, plan.backend)?;

@@ -84,10 +84,10 @@ impl Trainer {
         }
         // The search's own inputs were checked for leaks before it began.
         let is_checked = key == inputs(&self.settings.base);
-        let mut task =
+        let task =
             if is_checked { Task::unchecked(config, &self.cells)? } else { Task::of(config, &self.cells)? };
-        task.folds = Self::parts(&self.settings, &task)?.swap_remove(self.part).folds;
-        let task = Rc::new(task);
+        let folds = Self::parts(&self.settings, &task)?.swap_remove(self.part).folds;
+        let task = Rc::new(task.with_folds(config, folds)?);
         let mut tasks = self.tasks.borrow_mut();
         tasks.truncate(MOST_TASKS - 1);
         tasks.insert(0, (key, Rc::clone(&task)));
@@ -122,7 +122,7 @@ impl Trainer {
             observe: &mut heart,
         };
         let fitted = Fitted::fit_together(&together, context)?;
-        let paused = fitted.iter().flat_map(|f| &f.folds).flat_map(|f| &f.stops).any(|s| s.is_pause());
+        let paused = fitted.iter().any(Fitted::is_paused);
         Ok((!paused).then_some(fitted))
     }
 
@@ -158,7 +158,7 @@ impl Trainer {
             return Ok(Outcome::Failed(format!("diverged: {diverged} of {} networks", stops.len())));
         }
         let predicted = fitted.predict(config, task, self.backend)?;
-        let shapes = population::architecture(config, task.frame.inputs.len());
+        let shapes = population::architecture(config, task);
         let mut metrics = measurements(task, &predicted);
         if population::has_networks(config) {
             let n = shapes.n_weights() as f64;
@@ -267,6 +267,13 @@ impl Observe for Heart<'_> {
         Ok(())
     }
 
+    fn fitted(&mut self, done: usize, total: usize) -> Result<(), FileError> {
+        if !self.pulse.beat(done as u32, total as u32, None) {
+            self.interrupt.interrupt();
+        }
+        Ok(())
+    }
+
     fn wants_checkpoint(&mut self) -> bool {
         let due = self.saved.elapsed() >= CHECKPOINT_EVERY;
         if due {
@@ -288,8 +295,9 @@ fn inherit(job: &Job<'_>, checkpoint: &Path) -> Result<(), FileError> {
 /// Returns each metric that every fold and execution has.
 fn measurements(task: &Task, predicted: &[Vec<Vec<f64>>]) -> BTreeMap<String, Measurement> {
     let parts = score::by_part(task, predicted);
+    let n_parts = score::n_parts(task);
     let whole = |folds: &BTreeMap<String, Vec<f64>>| {
-        folds.len() == task.folds.len() && folds.values().all(|v| v.len() == predicted[0].len())
+        folds.len() == n_parts && folds.values().all(|v| v.len() == predicted[0].len())
     };
     let kept = parts.into_iter().filter(|(name, folds)| metric::find(name).is_some() && whole(folds));
     let mean = |folds: &BTreeMap<String, Vec<f64>>| {

@@ -1,0 +1,91 @@
+//! Trees: grown for every fold and seed side by side, each from streams of its own.
+
+use rayon::prelude::*;
+
+use super::error::ExperimentError;
+use super::fitted::{FitContext, Fitted};
+use super::fold::FittedFold;
+use super::population::{self, Job};
+use crate::model::trees::{Target, Trees, TreesConfig};
+use crate::prepare::{Fold, batch};
+use crate::train::StopReason;
+
+/// Trees that are grown between two looks at the interrupt and the progress.
+const AT_A_TIME: usize = 16;
+
+/// Grows the trees of all jobs. A budget of epochs counts as that share of the rounds.
+///
+/// # Errors
+/// [`ExperimentError::Trees`].
+pub(super) fn grow(jobs: &[Job], fitted: &mut [Fitted], context: FitContext) -> Result<(), ExperimentError> {
+    let places = places(jobs);
+    let mut grown: Vec<Trees> = Vec::new();
+    for chunk in places.chunks(AT_A_TIME) {
+        if context.interrupt.reason().is_some() {
+            break;
+        }
+        let one = |place: &Place| place.grow(&jobs[place.job], &fitted[place.job], context.until);
+        grown.extend(chunk.par_iter().map(one).collect::<Result<Vec<_>, _>>()?);
+        context.observe.fitted(grown.len(), places.len()).map_err(crate::train::FitError::Observe)?;
+    }
+    let whole = grown.len() == places.len();
+    let mut grown = grown.into_iter();
+    for place in &places {
+        let fold = &mut fitted[place.job].folds[place.fold];
+        fold.trees.extend(grown.next());
+        fold.stops.push(if whole { StopReason::MaxEpochs } else { StopReason::Interrupted });
+    }
+    Ok(())
+}
+
+/// Which trees: of which job, fold and seed.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    job: usize,
+    fold: usize,
+    idx: u32,
+}
+
+fn places(jobs: &[Job]) -> Vec<Place> {
+    let of_job = |(job, j): (usize, &Job)| {
+        let n = population::n_per_fold(j.config);
+        (0..j.task.folds.len()).flat_map(move |fold| (0..n).map(move |idx| Place { job, fold, idx }))
+    };
+    jobs.iter().enumerate().flat_map(|pair| of_job(pair).collect::<Vec<_>>()).collect()
+}
+
+impl Place {
+    fn grow(self, job: &Job, fitted: &Fitted, until: Option<u32>) -> Result<Trees, ExperimentError> {
+        let (split, fold) = (&job.task.folds[self.fold], &fitted.folds[self.fold]);
+        let rows: Vec<usize> = split.train.clone();
+        let inputs = batch::plain(&job.task.frame, &fold.columns, &rows);
+        let seed = population::seed(job.config, &population::name(fold, self.idx));
+        let failed = |source| ExperimentError::Trees { fold: split.name.clone(), source };
+        let config = budgeted(job, until);
+        with_target(job, split, fold, |target| Trees::fit(&config, &inputs, target, &names(job, fold), &seed))
+            .map_err(failed)
+    }
+}
+
+/// Hands the labels of a fold's training rows over.
+fn with_target<T>(job: &Job, split: &Fold, fold: &FittedFold, fit: impl FnOnce(Target) -> T) -> T {
+    let frame = &job.task.frame;
+    let values: Vec<f64> = split.train.iter().map(|&row| frame.rows[row].label).collect();
+    let labels: Vec<usize> = split.train.iter().map(|&row| fold.class(frame, row)).collect();
+    let weights: Vec<f64> = labels.iter().filter_map(|&class| fold.class_weights.get(class).copied()).collect();
+    match job.task.n_classes() {
+        Some(n_classes) => fit(Target::Classes { labels: &labels, n_classes, weights: &weights }),
+        None => fit(Target::Values(&values)),
+    }
+}
+
+fn names<'a>(job: &'a Job, fold: &FittedFold) -> Vec<&'a str> {
+    fold.columns.iter().map(|&c| job.task.frame.inputs[c].name.as_str()).collect()
+}
+
+/// Returns the trees' settings within a budget of epochs.
+fn budgeted(job: &Job, until: Option<u32>) -> TreesConfig {
+    let (trees, epochs) = (&job.config.trees, job.config.train.epochs);
+    let share = until.map_or(1.0, |until| f64::from(until) / f64::from(epochs));
+    TreesConfig { rounds: ((f64::from(trees.rounds) * share).ceil() as u32).max(1), ..trees.clone() }
+}
