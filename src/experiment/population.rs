@@ -105,7 +105,7 @@ pub(super) fn starts(config: &ExperimentConfig, folds: &[FittedFold]) -> Vec<Mem
 /// Returns what an engine makes the networks of an experiment, or of all of its group, from. Their dropout comes with
 /// each step, so the architecture has none.
 pub(super) fn population(config: &ExperimentConfig, task: &Task, members: Vec<MemberStart>) -> Population {
-    let mut architecture = architecture(config, task.frame.inputs.len());
+    let mut architecture = architecture(config, task.frame.inputs.len(), None);
     architecture.network.dropout = 0.0;
     Population {
         architecture,
@@ -119,8 +119,8 @@ pub(super) fn population(config: &ExperimentConfig, task: &Task, members: Vec<Me
     }
 }
 
-/// Returns the shapes of the experiment's networks.
-pub fn architecture(config: &ExperimentConfig, d_input: usize) -> Architecture {
+/// Returns the shapes of the experiment's networks; `n_classes` is the number of classes of a task that has any.
+pub fn architecture(config: &ExperimentConfig, d_input: usize, n_classes: Option<usize>) -> Architecture {
     let model = &config.model;
     let prior = PriorConfig {
         law: model.prior,
@@ -130,7 +130,7 @@ pub fn architecture(config: &ExperimentConfig, d_input: usize) -> Architecture {
     };
     Architecture {
         d_input,
-        d_output: config.train.loss.d_output(),
+        d_output: config.train.loss.d_output(n_classes),
         network: model.network(),
         prior: (model.kind == ModelKind::Hybrid).then_some(prior),
     }

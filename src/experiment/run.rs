@@ -125,7 +125,7 @@ pub fn evaluate(
     if !state.complete {
         return Err(ExperimentError::Unfinished { run: folder.path().into() });
     }
-    let shapes = architecture(config, task.frame.inputs.len());
+    let shapes = architecture(config, task.frame.inputs.len(), None);
     let has_networks = population::has_networks(config);
     let n_members = if has_networks { population::n_per_fold(config) as usize } else { 0 };
     let fitted = artifact::load(&shapes, folder.path(), n_members, state.weights_sha256.as_deref())?;
@@ -160,7 +160,7 @@ fn carry_out(
         return Err(ExperimentError::Interrupted { run: folder.path().into() });
     }
     let predicted = fitted.predict(config, task, context.backend)?;
-    let shapes = architecture(config, task.frame.inputs.len());
+    let shapes = architecture(config, task.frame.inputs.len(), None);
     state.weights_sha256 = artifact::save(&fitted, &shapes, folder.path())?;
     let run = folder.path().strip_prefix(context.root).unwrap_or(folder.path());
     let mut outcome = outcome(&state.experiment, config, task, &fitted, &predicted);

@@ -158,7 +158,7 @@ impl Trainer {
             return Ok(Outcome::Failed(format!("diverged: {diverged} of {} networks", stops.len())));
         }
         let predicted = fitted.predict(config, task, self.backend)?;
-        let shapes = population::architecture(config, task.frame.inputs.len());
+        let shapes = population::architecture(config, task.frame.inputs.len(), None);
         let mut metrics = measurements(task, &predicted);
         if population::has_networks(config) {
             let n = shapes.n_weights() as f64;
