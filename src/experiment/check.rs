@@ -12,6 +12,7 @@ pub fn problems(config: &ExperimentConfig) -> Vec<Problem> {
     check_top(config, &mut problems);
     check_target(&config.target, &mut problems);
     check_model(&config.model, &mut problems);
+    check_loss(config, &mut problems);
     check_physics(config, &mut problems);
     problems.extend(
         config.train.check().into_iter().map(|e| {
@@ -97,6 +98,29 @@ fn check_model(model: &ModelConfig, problems: &mut Vec<Problem>) {
     }
     if model.kind != ModelKind::Hybrid && !model.residual {
         problems.push(Problem::new("model.residual", "is off; that is for model.kind = \"hybrid\""));
+    }
+}
+
+/// Refuses the loss of classes where a number is asked for, and beside what only a predicted number can have.
+fn check_loss(config: &ExperimentConfig, problems: &mut Vec<Problem>) {
+    if !config.train.loss.is_of_classes() {
+        return;
+    }
+    if matches!(config.kind, Kind::Capacity | Kind::Trajectory) {
+        let text = "is `cross_entropy`, which learns classes, but `kind` asks for a number; give mse, mae, huber or \
+            gaussian_nll";
+        problems.push(Problem::new("train.loss", text));
+    }
+    let model = &config.model;
+    for (has, key) in [
+        (model.kind == ModelKind::Hybrid, "model.kind"),
+        (model.physics_consistency > 0.0, "model.physics_consistency"),
+        (model.monotone_fade > 0.0, "model.monotone_fade"),
+    ] {
+        if has {
+            let text = "has no meaning for classes, which train.loss = \"cross_entropy\" learns";
+            problems.push(Problem::new(key, text));
+        }
     }
 }
 

@@ -159,7 +159,7 @@ impl Fitted {
             }
         }
         let outputs = engine.predict(&rows);
-        let d_output = config.train.loss.d_output();
+        let d_output = population.architecture.d_output;
         let folds = self.folds.iter().zip(outputs.chunks(per_fold));
         let n_members = config.train.members as usize;
         Ok(folds

@@ -119,7 +119,7 @@ pub(super) fn population(config: &ExperimentConfig, task: &Task, members: Vec<Me
     }
 }
 
-/// Returns the shapes of the experiment's networks.
+/// Returns the shapes of the experiment's networks; with cross-entropy one output a tier.
 pub fn architecture(config: &ExperimentConfig, task: &Task) -> Architecture {
     let model = &config.model;
     let prior = PriorConfig {
@@ -130,7 +130,7 @@ pub fn architecture(config: &ExperimentConfig, task: &Task) -> Architecture {
     };
     Architecture {
         d_input: n_inputs(config, &task.frame),
-        d_output: config.train.loss.d_output(),
+        d_output: config.train.loss.d_output(task.n_classes()),
         network: model.network(),
         prior: (model.kind == ModelKind::Hybrid).then_some(prior),
     }

@@ -97,7 +97,8 @@ pub enum KerasError {
 /// Makes the bytes of a `.weights.h5` file that `load_weights` of the model of [`python`] reads.
 ///
 /// The inputs and outputs are those of the network, which are scaled. The second output of a Gaussian likelihood is
-/// an output like the first. The same numbers make the same bytes.
+/// an output like the first, and those of a classifier are its logits, before the softmax. The same numbers make the
+/// same bytes.
 ///
 /// # Errors
 /// [`KerasError::Prior`] and [`KerasError::Skip`] for a network that has no form in Keras, [`KerasError::Length`] for
@@ -467,7 +468,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_written_is_read_bit_by_bit(
-            (d_input, d_output) in (1..5_usize, 1..3_usize),
+            (d_input, d_output) in (1..5_usize, 1..7_usize),
             hidden in prop::collection::vec(1..7_usize, 0..14),
             normalisation in prop::sample::select(&[Normalisation::None, Normalisation::Layer, Normalisation::Batch]),
             dropout in prop::sample::select(&[0.0_f32, 0.3]),
@@ -504,6 +505,9 @@ mod tests {
         let deep = [5; 12];
         let mut networks =
             vec![("linear".to_string(), architecture(3, &[], 1)), ("deep".into(), architecture(3, &deep, 1))];
+        networks.extend(
+            [3, 64].map(|n_classes| (format!("classes{n_classes}"), architecture(4, &[7], n_classes))),
+        );
         for activation in Activation::ALL {
             for normalisation in [Normalisation::None, Normalisation::Layer, Normalisation::Batch] {
                 let mut architecture =

@@ -7,6 +7,7 @@ pub mod dense;
 pub mod hybrid;
 pub mod keras;
 pub mod linear;
+pub mod softmax;
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -48,7 +49,7 @@ pub enum ModelError {
 pub struct Architecture {
     /// Number of network inputs, 1 or more.
     pub d_input: usize,
-    /// Number of network outputs: 1, or 2 (mean and log variance) for the Gaussian likelihood.
+    /// Number of network outputs, 1-64: 1, or 2 (mean and log variance) for the Gaussian likelihood, or a logit a class.
     pub d_output: usize,
     /// Hidden layers.
     pub network: NetworkConfig,
@@ -86,6 +87,9 @@ impl Slice {
 }
 
 impl Architecture {
+    /// Most outputs, and so most classes.
+    pub const MAX_OUTPUTS: usize = 64;
+
     /// Checks every range.
     ///
     /// # Errors
@@ -94,8 +98,8 @@ impl Architecture {
         if self.d_input == 0 {
             return Err(out_of_range("inputs", &self.d_input, "1 or more"));
         }
-        if !(1..=2).contains(&self.d_output) {
-            return Err(out_of_range("outputs", &self.d_output, "1 or 2"));
+        if !(1..=Self::MAX_OUTPUTS).contains(&self.d_output) {
+            return Err(out_of_range("outputs", &self.d_output, "1 to 64"));
         }
         self.network.check()?;
         self.prior.as_ref().map_or(Ok(()), PriorConfig::check)
@@ -240,7 +244,11 @@ mod tests {
     fn rejects_what_cannot_be_built() {
         assert!(architecture(&[4]).check().is_ok());
         assert!(architecture(&[4, 0]).check().is_err());
-        assert!(Architecture { d_output: 3, ..architecture(&[4]) }.check().is_err());
+        let outputs = |d_output| Architecture { d_output, ..architecture(&[4]) }.check();
+        assert!(
+            [1, 3, 64].into_iter().all(|d| outputs(d).is_ok())
+                && [0, 65].into_iter().all(|d| outputs(d).is_err())
+        );
         assert!(Architecture { d_input: 0, ..architecture(&[4]) }.check().is_err());
     }
 }

@@ -16,9 +16,11 @@ use super::{EarlyStopConfig, Loss, Objective, OptimizerConfig, ScheduleConfig};
 /// | `learning_rate` | 0.001 | above 0 |
 /// | `weight_decay` | 0 | 0 or more |
 /// | `loss_weight` | 1 | above 0 |
-/// | `loss` | `mse` | `mse`, `mae`, `huber`, `gaussian_nll` |
-/// | `physics_consistency` | 0 | 0 or more |
-/// | `monotone_fade` | 0 | 0 or more |
+/// | `loss` | `mse` | `mse`, `mae`, `huber`, `gaussian_nll`, `cross_entropy` |
+/// | `loss.huber.delta` | | above 0 |
+/// | `loss.cross_entropy.label_smoothing` | 0 | 0 to below 1 |
+/// | `physics_consistency` | 0 | 0 or more; 0 with `cross_entropy` |
+/// | `monotone_fade` | 0 | 0 or more; 0 with `cross_entropy` |
 /// | `optimizer` | `adam` | `adam`, `adamw`, `sgd`, `lbfgs` |
 /// | `schedule` | `constant` | `constant`, `warmup_cosine`, `step`, `reduce_on_plateau` |
 /// | `early_stop` | none | |
@@ -110,11 +112,7 @@ impl TrainConfig {
         expect_positive("learning_rate", self.learning_rate, &mut errors);
         expect_no_less("weight_decay", self.weight_decay, &mut errors);
         expect_positive("loss_weight", self.loss_weight, &mut errors);
-        if let Loss::Huber { delta } = self.loss {
-            expect_positive("loss.huber.delta", f64::from(delta), &mut errors);
-        }
-        expect_no_less("physics_consistency", self.physics_consistency, &mut errors);
-        expect_no_less("monotone_fade", self.monotone_fade, &mut errors);
+        self.check_loss(&mut errors);
         check_optimizer(&self.optimizer, &mut errors);
         self.schedule.check(self.epochs, &mut errors);
         if let Some(early_stop) = &self.early_stop {
@@ -122,6 +120,24 @@ impl TrainConfig {
         }
         expect(self.checkpoint_every >= 1, "checkpoint_every", self.checkpoint_every, one, &mut errors);
         errors
+    }
+
+    fn check_loss(&self, errors: &mut Vec<ConfigError>) {
+        match self.loss {
+            Loss::Huber { delta } => expect_positive("loss.huber.delta", f64::from(delta), errors),
+            Loss::CrossEntropy { label_smoothing: share } => {
+                let key = "loss.cross_entropy.label_smoothing";
+                expect((0.0..1.0).contains(&share), key, share, "0 to below 1", errors);
+            }
+            _ => {}
+        }
+        for (key, penalty) in
+            [("physics_consistency", self.physics_consistency), ("monotone_fade", self.monotone_fade)]
+        {
+            let is_unknown = self.loss.is_of_classes() && penalty > 0.0;
+            expect(!is_unknown, key, penalty, "0 with the loss `cross_entropy`", errors);
+            expect_no_less(key, penalty, errors);
+        }
     }
 }
 
@@ -186,6 +202,23 @@ mod tests {
         };
         let text = toml::to_string(&config).unwrap();
         assert_eq!(toml::from_str::<TrainConfig>(&text).unwrap(), config);
+    }
+
+    #[test]
+    fn classes_know_no_penalties() {
+        let config: TrainConfig = toml::from_str(
+            "physics_consistency = 0.5\nmonotone_fade = 1.0\nloss = { cross_entropy = { label_smoothing = 1.0 } }",
+        )
+        .unwrap();
+        let told: Vec<_> = config.check().iter().map(ToString::to_string).collect();
+        let expected = [
+            "`loss.cross_entropy.label_smoothing` is 1; give 0 to below 1",
+            "`physics_consistency` is 0.5; give 0 with the loss `cross_entropy`",
+            "`monotone_fade` is 1; give 0 with the loss `cross_entropy`",
+        ];
+        assert_eq!(told, expected);
+        let config: TrainConfig = toml::from_str("loss = 'cross_entropy'").unwrap();
+        assert_eq!(config.check(), []);
     }
 
     #[test]

@@ -86,6 +86,16 @@ pub enum FitError {
         /// `training` or `validation`.
         part: &'static str,
     },
+    /// Occurs when the loss of classes meets a label that is none.
+    #[error(
+        "a label of member `{member}` is {label}: the loss `cross_entropy` takes classes, whole numbers from 0"
+    )]
+    Class {
+        /// Member whose row it is.
+        member: String,
+        /// The label.
+        label: f32,
+    },
     /// Occurs when a member has what L-BFGS on full batches cannot honour.
     #[error("the optimizer `lbfgs` knows no {what}, which member `{member}` has; turn it off or use `adam`")]
     FullBatch {
@@ -283,10 +293,9 @@ fn of_weights(stop: StopReason, state: &MemberState, epoch: u32) -> StopReason {
 /// Computes the mean loss of predictions `[row, d_output]`, weighted like the rows; NaN when all weigh nothing.
 fn mean_loss(loss: Loss, rows: &Rows, predictions: &[f32]) -> f64 {
     let (mut sum, mut weight) = (0.0, 0.0);
-    let outputs = predictions.chunks_exact(loss.d_output());
-    for ((output, label), &w) in outputs.zip(&rows.labels).zip(&rows.weights) {
-        let (value, ..) = loss.evaluate(output[0] - label, output.last().copied().unwrap_or(0.0));
-        sum += f64::from(w) * f64::from(value);
+    let outputs = predictions.chunks_exact(predictions.len() / rows.len());
+    for ((output, &label), &w) in outputs.zip(&rows.labels).zip(&rows.weights) {
+        sum += f64::from(w) * f64::from(loss.of_row(output, label));
         weight += f64::from(w);
     }
     sum / weight
@@ -310,6 +319,9 @@ fn check(engine: &dyn Engine, plan: &FitPlan<'_>) -> Result<(), FitError> {
     }
     let mut names = BTreeSet::new();
     plan.members.iter().try_for_each(|m| check_member(m, &mut names))?;
+    if plan.config.loss.is_of_classes() {
+        plan.members.iter().try_for_each(check_classes)?;
+    }
     if plan.config.optimizer.kind == OptimizerKind::Lbfgs {
         let mut members = plan.members.iter().enumerate();
         return members.try_for_each(|(i, m)| check_full_batch(m, &engine.state(i)));
@@ -325,6 +337,16 @@ fn check_full_batch(plan: &MemberPlan, state: &MemberState) -> Result<(), FitErr
     ];
     match unknown.into_iter().find(|(has, _)| *has) {
         Some((_, what)) => Err(FitError::FullBatch { member: plan.name.clone(), what }),
+        None => Ok(()),
+    }
+}
+
+/// Expects a class in every row; which ones there are the engine knows.
+fn check_classes(plan: &MemberPlan) -> Result<(), FitError> {
+    let rows = plan.validation.iter().chain([&plan.train]);
+    let mut labels = rows.flat_map(|rows| rows.labels.iter().copied());
+    match labels.find(|label| !(*label >= 0.0 && label.fract() == 0.0)) {
+        Some(label) => Err(FitError::Class { member: plan.name.clone(), label }),
         None => Ok(()),
     }
 }
@@ -538,6 +560,28 @@ mod tests {
         assert!((mean_loss(Loss::Mse, &rows, &[0.0, 4.0]) - 3.25).abs() < 1e-6);
         let gaussian = mean_loss(Loss::GaussianNll, &rows, &[0.0, 4.0_f32.ln(), 4.0, 0.0]);
         assert!((gaussian - 1.704_536_8).abs() < 1e-6, "{gaussian}");
+    }
+
+    #[test]
+    fn validation_loss_of_classes_is_weighted_like_the_rows() {
+        let rows = Rows { labels: vec![1.0, 2.0], weights: vec![1.0, 3.0], ..Rows::default() };
+        let loss = Loss::CrossEntropy { label_smoothing: 0.0 };
+        // Rows of 3.482_621_983 and 0.232_621_983, see `loss`.
+        let logits = [0.5, -1.25, 2.0, 0.5, -1.25, 2.0];
+        assert!((mean_loss(loss, &rows, &logits) - 1.045_121_983).abs() < 1e-6);
+    }
+
+    #[test]
+    fn the_loss_of_classes_takes_only_classes() {
+        let config =
+            TrainConfig { loss: Loss::CrossEntropy { label_smoothing: 0.0 }, ..TrainConfig::default() };
+        let plans = members(1, 0.0);
+        let error =
+            fit(&mut Toy::new(1), &plan(&config, &plans, &Interrupt::default()), &mut ()).unwrap_err();
+        assert!(error.to_string().starts_with("a label of member `fold0/seed0` is "), "{error}");
+        assert!(
+            matches!(error, FitError::Class { label, .. } if label == plans[0].validation.as_ref().unwrap().labels[0])
+        );
     }
 
     #[test]

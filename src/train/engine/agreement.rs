@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::*;
 use crate::model::{Activation, NetworkConfig, Normalisation, PriorConfig};
 use crate::physics::{Law, StressInput};
-use crate::train::loss::Loss;
 use crate::train::optimizer::OptimizerKind;
+use crate::train::optimizer::full_batch::FullBatch;
 
 /// A population of `n` members with odd shapes, so that padding is used.
 fn population(n: usize, change: impl Fn(&mut Population)) -> Population {
@@ -32,8 +32,16 @@ fn with_law(population: &mut Population, law: Law) {
     }
 }
 
+/// Gives the members the loss of `n_classes` classes.
+fn with_classes(population: &mut Population, n_classes: usize, label_smoothing: f32) {
+    population.objective.loss = Loss::CrossEntropy { label_smoothing };
+    population.architecture.d_output = population.objective.loss.d_output(Some(n_classes));
+}
+
 fn rows(population: &Population, n: usize) -> Arc<Rows> {
     let value = |i: usize| ((i * 7919 + 13) % 1009) as f32 / 504.5 - 1.0;
+    let (of_classes, n_classes) =
+        (population.objective.loss.is_of_classes(), population.architecture.d_output);
     let d_input = population.architecture.d_input;
     let law = population.architecture.prior.as_ref().map(|prior| prior.law);
     let columns = law.map_or(&[][..], |law| law.stress());
@@ -42,7 +50,9 @@ fn rows(population: &Population, n: usize) -> Arc<Rows> {
         d_stress: columns.len(),
         inputs: (0..n * d_input).map(value).collect(),
         stress: (0..n).flat_map(|row| columns.iter().map(move |column| stress(column, row))).collect(),
-        labels: (0..n).map(|i| value(i * 31 + 7)).collect(),
+        labels: (0..n)
+            .map(|i| if of_classes { (i * i % 7 % n_classes) as f32 } else { value(i * 31 + 7) })
+            .collect(),
         weights: (0..n).map(|i| 0.5 + (i % 3) as f32).collect(),
         later: (0..n as u32).map(|i| (i + 2).min(n as u32 - 1)).collect(),
     })
@@ -157,12 +167,52 @@ fn engines_agree_for_every_loss_and_optimiser() {
         for kind in [OptimizerKind::Adam, OptimizerKind::Adamw, OptimizerKind::Sgd] {
             let population = population(2, |p| {
                 p.objective.loss = loss;
-                p.architecture.d_output = loss.d_output();
+                p.architecture.d_output = loss.d_output(None);
                 p.optimizer.kind = kind;
                 p.optimizer.gradient_clip = Some(0.2);
             });
             agree(&format!("{loss:?} {kind:?}"), &population, 0.0);
         }
+    }
+}
+
+#[test]
+fn engines_agree_for_classes() {
+    for (n_classes, label_smoothing) in [(2, 0.0), (3, 0.0), (3, 0.1), (5, 0.3), (64, 0.1)] {
+        for kind in [OptimizerKind::Adam, OptimizerKind::Adamw, OptimizerKind::Sgd] {
+            for normalisation in [Normalisation::None, Normalisation::Layer, Normalisation::Batch] {
+                let population = population(2, |p| {
+                    with_classes(p, n_classes, label_smoothing);
+                    p.architecture.network.normalisation = normalisation;
+                    p.optimizer.kind = kind;
+                });
+                let name = format!("{n_classes} classes {label_smoothing} {kind:?} {normalisation:?}");
+                agree(&name, &population, 0.0);
+            }
+        }
+        for (hidden, skip, dropout) in [(vec![19, 19], true, 0.3), (vec![], false, 0.0)] {
+            let population = population(2, |p| {
+                with_classes(p, n_classes, label_smoothing);
+                p.architecture.network.hidden.clone_from(&hidden);
+                p.architecture.network.skip = skip;
+            });
+            agree(&format!("{n_classes} classes {hidden:?} dropout {dropout}"), &population, dropout);
+        }
+    }
+}
+
+#[test]
+fn engines_agree_for_classes_with_lbfgs() {
+    for (n_classes, label_smoothing) in [(2, 0.0), (3, 0.1), (5, 0.3)] {
+        let population = population(2, |p| with_classes(p, n_classes, label_smoothing));
+        let rows = vec![rows(&population, 23); 2];
+        let losses = |engine: &mut dyn Engine| {
+            let members = train(&mut FullBatch::new(engine), &rows, 5, 0.0);
+            members.into_iter().flat_map(|(losses, _)| losses).collect::<Vec<_>>()
+        };
+        let (found, expected) = (losses(&mut Fused::new(&population)), losses(&mut packed(&population)));
+        assert!(found[4] < 0.9 * found[0], "{found:?}");
+        assert!(found.iter().zip(&expected).all(|(a, b)| close(*a, *b, 0.0, 1e-3)), "{found:?} {expected:?}");
     }
 }
 
@@ -207,33 +257,40 @@ fn engines_agree_for_every_law_and_penalty() {
 /// Central differences of the fused loss along each weight's own direction.
 #[test]
 fn gradients_agree_with_differences() {
-    for normalisation in [Normalisation::None, Normalisation::Layer, Normalisation::Batch] {
-        let population = population(1, |p| {
-            p.architecture.network.normalisation = normalisation;
-            p.architecture.network.hidden = vec![6, 6];
-            p.architecture.network.skip = true;
-            p.objective = Objective { physics_consistency: 0.7, monotone_fade: 1.3, ..p.objective };
-            with_law(p, Law::SingleExponential);
-        });
-        let rows = [rows(&population, 23)];
-        let mut engine = Fused::new(&population);
-        let gradient = engine.loss_and_gradient(&rows).remove(0).1;
-        let state = engine.state(0);
-        let scale = scale(&gradient);
-        for (i, &gradient) in gradient.iter().enumerate() {
-            let mut at = |step: f32| {
-                let mut moved = state.clone();
-                moved.weights[i] += step;
-                engine.set_state(0, &moved);
-                f64::from(engine.loss_and_gradient(&rows)[0].0)
-            };
-            let h = 4e-3;
-            let difference = ((at(h) - at(-h)) / (2.0 * f64::from(h))) as f32;
-            assert!(
-                close(gradient, difference, scale, 1e-2),
-                "{normalisation:?} {i}: {gradient} {difference}"
-            );
+    let hybrid = |p: &mut Population| {
+        p.objective = Objective { physics_consistency: 0.7, monotone_fade: 1.3, ..p.objective };
+        with_law(p, Law::SingleExponential);
+    };
+    let classes = |p: &mut Population| with_classes(p, 3, 0.1);
+    for change in [&hybrid as &dyn Fn(&mut Population), &classes] {
+        for normalisation in [Normalisation::None, Normalisation::Layer, Normalisation::Batch] {
+            let population = population(1, |p| {
+                p.architecture.network.normalisation = normalisation;
+                p.architecture.network.hidden = vec![6, 6];
+                p.architecture.network.skip = true;
+                change(p);
+            });
+            agrees_with_differences(&format!("{normalisation:?}"), &population);
         }
+    }
+}
+
+fn agrees_with_differences(name: &str, population: &Population) {
+    let rows = [rows(population, 23)];
+    let mut engine = Fused::new(population);
+    let gradient = engine.loss_and_gradient(&rows).remove(0).1;
+    let state = engine.state(0);
+    let scale = scale(&gradient);
+    for (i, &gradient) in gradient.iter().enumerate() {
+        let mut at = |step: f32| {
+            let mut moved = state.clone();
+            moved.weights[i] += step;
+            engine.set_state(0, &moved);
+            f64::from(engine.loss_and_gradient(&rows)[0].0)
+        };
+        let h = 4e-3;
+        let difference = ((at(h) - at(-h)) / (2.0 * f64::from(h))) as f32;
+        assert!(close(gradient, difference, scale, 1e-2), "{name} {i}: {gradient} {difference}");
     }
 }
 
@@ -336,6 +393,31 @@ fn an_engine_is_made_for_its_backend_or_says_why_not() {
     assert!(error.to_string().contains("member 1 has 0 physics parameters"), "{error}");
 }
 
+#[test]
+fn a_loss_without_its_outputs_or_beside_what_it_does_not_know_is_refused() {
+    let error = |change: &dyn Fn(&mut Population)| population(1, change).check().unwrap_err().to_string();
+    let classes = |p: &mut Population| with_classes(p, 3, 0.1);
+    for (change, told) in [
+        (&(|p: &mut Population| with_law(p, Law::Exponential)) as &dyn Fn(&mut Population), "physics prior"),
+        (&|p| p.objective.physics_consistency = 0.1, "`physics_consistency`"),
+        (&|p| p.objective.monotone_fade = 0.1, "`monotone_fade`"),
+        (&|p| p.architecture.d_output = 1, "2 outputs or more, one for each class; the network has 1"),
+        (&|p| p.architecture.d_output = 65, "`outputs` is 65"),
+    ] {
+        let found = error(&|p| {
+            classes(p);
+            change(p);
+        });
+        assert!(found.contains(told), "{found}");
+    }
+    let found = error(&|p| p.objective.loss = Loss::GaussianNll);
+    assert_eq!(
+        found,
+        "the loss `gaussian_nll` needs 2 outputs, a mean and a log variance; the network has 1"
+    );
+    assert_eq!(population(1, classes).check(), Ok(()));
+}
+
 /// Small runs of a dense and a hybrid network on every backend of this build, beside the fused engine: losses within
 /// 1e-3 of each other, predictions within 3e-3 (of one standard deviation of the label, plus their size). A backend
 /// that is built in but finds no device is a failure.
@@ -400,31 +482,128 @@ fn first_losses_are_those_of_numpy() {
         let population = population(1, |p| {
             p.architecture = Architecture { d_input: 4, d_output: 1, network: network.clone(), prior: None };
         });
+        let labels = (0..8).map(|i| ramp(i, 53, 89, 44.5, 1.0)).collect();
+        let rows = ramp_rows(labels, vec![1.0; 8]);
         for engine in [&mut Fused::new(&population) as &mut dyn Engine, &mut packed(&population)] {
-            for (idx, (loss, expected)) in numpy_losses(engine).into_iter().zip(expected).enumerate() {
+            for (idx, (loss, expected)) in ten_losses(engine, &rows).into_iter().zip(expected).enumerate() {
                 assert!((f64::from(loss) - expected).abs() < 2e-6, "{activation:?} {idx}: {loss} {expected}");
             }
         }
     }
 }
 
-fn numpy_losses(engine: &mut dyn Engine) -> Vec<f32> {
-    let ramp = |i: usize, step: usize, n: usize, unit: f64, zero: f64| {
-        (((i * step) % n) as f64 / unit - zero) as f32
-    };
-    let rows = Arc::new(Rows {
+/// Network 4-6-5-3 on eight rows with Adam, by `PyTorch` in double precision, and the first gradient by the biases of
+/// the outputs and by the weights of the first input (tests/fixtures/PROVENANCE.md).
+#[test]
+fn first_losses_and_gradients_of_classes_are_those_of_pytorch() {
+    for (label_smoothing, by_class, losses, biases, first) in PYTORCH {
+        let network =
+            NetworkConfig { hidden: vec![6, 5], activation: Activation::Tanh, ..NetworkConfig::default() };
+        let population = population(1, |p| {
+            p.architecture = Architecture { d_input: 4, d_output: 3, network: network.clone(), prior: None };
+            p.objective.loss = Loss::CrossEntropy { label_smoothing };
+        });
+        let class = |i: usize| (i * 5 + i / 3) % 3;
+        let weights = (0..8).map(|i| by_class[class(i)]).collect();
+        let rows = ramp_rows((0..8).map(|i| class(i) as f32).collect(), weights);
+        for engine in [&mut Fused::new(&population) as &mut dyn Engine, &mut packed(&population)] {
+            set_ramp(engine);
+            let (_, gradient) = engine.loss_and_gradient(std::slice::from_ref(&rows)).remove(0);
+            let found = gradient[gradient.len() - 3..].iter().chain(&gradient[..6]);
+            for (found, expected) in found.zip(biases.iter().chain(&first)) {
+                assert!((f64::from(*found) - expected).abs() < 1e-6, "{label_smoothing} {found} {expected}");
+            }
+            for (idx, (loss, expected)) in ten_losses(engine, &rows).into_iter().zip(losses).enumerate() {
+                assert!(
+                    (f64::from(loss) - expected).abs() < 2e-6,
+                    "{label_smoothing} {idx}: {loss} {expected}"
+                );
+            }
+        }
+    }
+}
+
+/// Label smoothing, weights of the classes, ten losses, and the two parts of the first gradient.
+type OfPytorch = (f32, [f32; 3], [f64; 10], [f64; 3], [f64; 6]);
+
+#[rustfmt::skip]
+const PYTORCH: [OfPytorch; 4] = [
+    (0.0, [1.0; 3],
+     [1.167_269_236, 1.142_208_606, 1.119_570_741, 1.099_035_702, 1.080_216_169, 1.062_750_173, 1.046_347_918,
+      1.030_745_060, 1.015_675_460, 1.000_867_076],
+     [0.146_934_833, 0.000_594_202, -0.147_529_035],
+     [-0.003_714_429, -0.008_409_569, -0.002_901_062, -0.010_533_912, -0.007_468_056, 0.013_676_220]),
+    (0.0, [0.5, 1.0, 2.0],
+     [1.280_855_658, 1.237_189_539, 1.195_503_839, 1.155_704_726, 1.117_685_275, 1.081_411_358, 1.046_896_067,
+      1.014_169_624, 0.983_293_641, 0.954_365_464],
+     [0.300_450_559, 0.075_167_074, -0.375_617_633],
+     [0.003_041_754, -0.003_335_733, -0.005_798_377, -0.014_614_604, -0.018_591_173, 0.028_665_674]),
+    (0.1, [1.0; 3],
+     [1.163_728_763, 1.140_217_782, 1.119_084_296, 1.100_131_341, 1.082_960_493, 1.067_174_618, 1.052_473_360,
+      1.038_596_441, 1.025_283_957, 1.012_268_056],
+     [0.138_601_500, 0.004_760_868, -0.143_362_368],
+     [-0.003_602_403, -0.007_316_704, -0.002_659_547, -0.009_683_598, -0.007_155_219, 0.013_148_669]),
+    (0.1, [0.5, 1.0, 2.0],
+     [1.266_154_034, 1.225_862_881, 1.187_564_242, 1.151_176_398, 1.116_600_881, 1.083_801_135, 1.052_792_162,
+      1.023_612_360, 0.996_333_579, 0.971_059_947],
+     [0.277_117_225, 0.071_833_741, -0.348_950_967],
+     [0.002_440_695, -0.002_780_874, -0.005_304_566, -0.013_409_269, -0.017_261_223, 0.026_823_334]),
+];
+
+/// A network without hidden layers is multinomial logistic regression, whose minimum scipy finds from zeros.
+#[test]
+fn lbfgs_finds_the_minimum_of_logistic_regression() {
+    for (label_smoothing, by_class, expected) in
+        [(0.0, [1.0; 3], 1.015_089_815), (0.1, [0.5, 1.0, 2.0], 0.925_745_301)]
+    {
+        let population = population(1, |p| {
+            p.architecture.d_input = 2;
+            p.architecture.network.hidden.clear();
+            with_classes(p, 3, label_smoothing);
+        });
+        let class = |i: usize| (i * 7 + i / 4) % 3;
+        let rows = Arc::new(Rows {
+            d_input: 2,
+            inputs: (0..80).map(|i| ramp(i, 29, 97, 48.5, 1.0)).collect(),
+            labels: (0..40).map(|i| class(i) as f32).collect(),
+            weights: (0..40).map(|i| by_class[class(i)]).collect(),
+            later: (0..40).collect(),
+            ..Rows::default()
+        });
+        for engine in [&mut Fused::new(&population) as &mut dyn Engine, &mut packed(&population)] {
+            let losses = train(&mut FullBatch::new(engine), std::slice::from_ref(&rows), 40, 0.0).remove(0).0;
+            assert!((f64::from(losses[39]) - expected).abs() < 1e-6, "{losses:?} {expected}");
+        }
+    }
+}
+
+fn ramp(i: usize, step: usize, n: usize, unit: f64, zero: f64) -> f32 {
+    (((i * step) % n) as f64 / unit - zero) as f32
+}
+
+/// Eight rows of four inputs.
+fn ramp_rows(labels: Vec<f32>, weights: Vec<f32>) -> Arc<Rows> {
+    Arc::new(Rows {
         d_input: 4,
         inputs: (0..32).map(|i| ramp(i, 29, 97, 48.5, 1.0)).collect(),
-        labels: (0..8).map(|i| ramp(i, 53, 89, 44.5, 1.0)).collect(),
-        weights: vec![1.0; 8],
+        labels,
+        weights,
         later: (0..8).collect(),
         ..Rows::default()
-    });
+    })
+}
+
+fn set_ramp(engine: &mut dyn Engine) {
     let mut state = engine.state(0);
     state.weights = (0..state.weights.len()).map(|i| ramp(i, 37, 101, 100.0, 0.5)).collect();
     engine.set_state(0, &state);
+}
+
+/// Losses of ten steps of Adam over all rows.
+fn ten_losses(engine: &mut dyn Engine, rows: &Arc<Rows>) -> Vec<f32> {
+    set_ramp(engine);
     let step = MemberStep {
-        rows: &rows,
+        rows,
         batch: &[0, 1, 2, 3, 4, 5, 6, 7],
         learning_rate: 0.01,
         weight_decay: 0.0,

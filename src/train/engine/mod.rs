@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::device::{self, Backend, DeviceError};
 use crate::model::{Architecture, ModelError, PriorStart};
 use crate::seed::Seed;
-use crate::train::loss::Objective;
+use crate::train::loss::{Loss, Objective};
 use crate::train::optimizer::OptimizerConfig;
 pub use fused::Fused;
 pub use tensor::Packed;
@@ -43,18 +43,43 @@ pub struct MemberStart {
 }
 
 impl Population {
-    /// Checks the architecture and that each member has what its prior needs.
+    /// Checks the architecture, that the loss has its outputs, and that each member has what its prior needs.
     ///
     /// # Errors
-    /// [`ModelError`] names the key or the member.
-    pub fn check(&self) -> Result<(), ModelError> {
+    /// [`EngineError`] names the key, the loss or the member.
+    pub fn check(&self) -> Result<(), EngineError> {
+        self.check_loss()?;
         self.architecture.check()?;
         let needed = self.architecture.n_physics();
         for (member_idx, member) in self.members.iter().enumerate() {
             let found = member.prior.as_ref().map_or(0, |prior| prior.theta.len());
             if found != needed {
-                return Err(ModelError::PriorStart { member_idx, found, needed });
+                return Err(ModelError::PriorStart { member_idx, found, needed }.into());
             }
+        }
+        Ok(())
+    }
+
+    fn check_loss(&self) -> Result<(), EngineError> {
+        let Objective { loss, physics_consistency, monotone_fade } = self.objective;
+        let found = self.architecture.d_output;
+        if loss.is_of_classes() {
+            let unknown = [
+                (self.architecture.prior.is_some(), "physics prior"),
+                (physics_consistency > 0.0, "`physics_consistency`"),
+                (monotone_fade > 0.0, "`monotone_fade`"),
+            ];
+            if let Some((_, what)) = unknown.into_iter().find(|(has, _)| *has) {
+                return Err(EngineError::Classes { what });
+            }
+            if found < 2 {
+                let needed = "2 outputs or more, one for each class";
+                return Err(EngineError::Outputs { loss: "cross_entropy", needed, found });
+            }
+        }
+        if loss == Loss::GaussianNll && found != 2 {
+            let needed = "2 outputs, a mean and a log variance";
+            return Err(EngineError::Outputs { loss: "gaussian_nll", needed, found });
         }
         Ok(())
     }
@@ -71,9 +96,9 @@ pub struct Rows {
     pub inputs: Vec<f32>,
     /// Stress columns `[row, d_stress]` in physical units.
     pub stress: Vec<f32>,
-    /// Labels `[row]`, scaled.
+    /// Labels `[row]`, scaled; for the loss `cross_entropy` the class of the row, a whole number from 0.
     pub labels: Vec<f32>,
-    /// Weight of a row in the loss `[row]`, 0 or more; usually 1.
+    /// Weight of a row in the loss `[row]`, 0 or more; usually 1, or that of its class.
     pub weights: Vec<f32>,
     /// Row of a later cycle of the same cell, for the monotone-fade penalty `[row]`; the row itself where there is none.
     pub later: Vec<u32>,
@@ -114,6 +139,22 @@ pub enum EngineError {
     /// Occurs when the backend is not there.
     #[error(transparent)]
     Device(#[from] DeviceError),
+    /// Occurs when the loss of classes stands beside what only a predicted number can have.
+    #[error("the loss `cross_entropy` knows no {what}: turn it off, or learn a number with another loss")]
+    Classes {
+        /// `physics prior` or the key of a penalty.
+        what: &'static str,
+    },
+    /// Occurs when a network has not the outputs that its loss needs.
+    #[error("the loss `{loss}` needs {needed}; the network has {found}")]
+    Outputs {
+        /// Name of the loss.
+        loss: &'static str,
+        /// What it needs.
+        needed: &'static str,
+        /// Outputs of the network.
+        found: usize,
+    },
     /// Occurs when the fused engine, which computes on the CPU, is asked for on another backend.
     #[error("the fused engine has no backend `{backend}`: use `--backend flex`, or the engine `tensor`")]
     FusedBackend {
@@ -207,7 +248,8 @@ pub trait Engine {
     }
 
     /// Computes predictions in evaluation mode, `[row, d_output]` for each member on its own rows: the prediction (prior
-    /// included) in scaled label units, and the log variance of the Gaussian likelihood.
+    /// included) in scaled label units, and the log variance of the Gaussian likelihood; with the cross-entropy the raw
+    /// logit of each class, which `model::softmax` makes probabilities of.
     fn predict(&mut self, rows: &[Arc<Rows>]) -> Vec<Vec<f32>>;
 
     /// Computes the loss and its gradient at each member's weights over all its rows, dropout off (for L-BFGS and tests); nothing

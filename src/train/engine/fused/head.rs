@@ -6,7 +6,7 @@ use super::normalise::Role;
 use super::workspace::Workspace;
 use crate::model::{PriorConfig, PriorStart};
 use crate::train::engine::Rows;
-use crate::train::loss::{Loss, Objective};
+use crate::train::loss::{Loss, Objective, cross_entropy};
 
 /// Sets of rows whose frozen prior a member remembers: those it trains on, validates on and is tested on.
 const REMEMBERED: usize = 3;
@@ -100,6 +100,12 @@ impl Head {
     /// Returns the loss of one row with its consistency penalty.
     fn row(&self, idx: usize, label: f32, weight: f32, work: &mut Workspace) -> f32 {
         let at = idx * work.d_output;
+        if let Loss::CrossEntropy { label_smoothing } = self.objective.loss {
+            let slopes = &mut work.d_residual[at..][..work.d_output];
+            let loss = cross_entropy(&work.net[at..][..work.d_output], label, label_smoothing, slopes);
+            slopes.iter_mut().for_each(|slope| *slope *= weight);
+            return loss;
+        }
         let log_variance = if self.objective.loss == Loss::GaussianNll { work.net[at + 1] } else { 0.0 };
         let error = self.prediction(idx, work) - label;
         let (loss, by_error, by_log_variance) = self.objective.loss.evaluate(error, log_variance);

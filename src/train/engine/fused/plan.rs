@@ -1,7 +1,7 @@
 //! Where a member's numbers lie in the fused engine.
 //!
 //! Rows of matrices are padded with zeros to whole cache lines, so that the kernels need no remainders. The weight of
-//! the output layer, which has one or two columns, is stored transposed. Padding stays 0 through every step, because
+//! the output layer, which has few columns, is stored transposed. Padding stays 0 through every step, because
 //! its gradient is 0.
 
 use super::buffer::{PAD, padded};

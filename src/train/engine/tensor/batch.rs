@@ -39,6 +39,22 @@ pub(super) struct Shape {
     pub(super) d_stress: usize,
     /// Whether each row is followed, after the batch, by its later row.
     pub(super) later: bool,
+    /// Number of classes and label smoothing of the cross-entropy; none of another loss.
+    pub(super) classes: Option<(usize, f32)>,
+}
+
+impl Shape {
+    /// Returns the numbers in the label of a row.
+    fn d_label(&self) -> usize {
+        self.classes.map_or(1, |(n_classes, _)| n_classes)
+    }
+
+    /// Writes the label of a row: itself, or the share of each class in the target.
+    fn write_label(&self, label: f32, to: &mut [f32]) {
+        let Some((n_classes, label_smoothing)) = self.classes else { return to.fill(label) };
+        to.fill(label_smoothing / n_classes as f32);
+        to[label as usize] += 1.0 - label_smoothing;
+    }
 }
 
 /// Tensors of a pass; `n` is the rows of the batch, twice that with later rows.
@@ -49,7 +65,7 @@ pub(super) struct Batch {
     pub(super) inputs: Tensor<3>,
     /// Stress `[member, n, d_stress]`; none without a prior.
     pub(super) stress: Option<Tensor<3>>,
-    /// Labels `[member, n_labels, 1]`.
+    /// Labels `[member, n_labels, 1]`, or targets `[member, n_labels, class]` of the cross-entropy.
     pub(super) labels: Tensor<3>,
     /// Share of each row in its member's loss `[member, n_labels, 1]`.
     pub(super) shares: Tensor<3>,
@@ -73,15 +89,18 @@ impl Batch {
         let n = if shape.later { 2 * n_batch } else { n_batch };
         let cube = |d: usize| vec![0.0; parts.len() * n * d];
         let (mut inputs, mut stress, mut present) = (cube(shape.d_input), cube(shape.d_stress), cube(1));
-        let (mut labels, mut shares) = (vec![0.0; parts.len() * n_batch], vec![0.0; parts.len() * n_batch]);
+        let d_label = shape.d_label();
+        let mut labels = vec![0.0; parts.len() * n_batch * d_label];
+        let mut shares = vec![0.0; parts.len() * n_batch];
         let mut counts = vec![1.0; parts.len()];
         for (member_idx, part) in parts.iter().enumerate() {
             let Some(part) = part else { continue };
             let total: f32 = part.batch.iter().map(|&row| part.rows.weights[row as usize]).sum();
             let unit = if total > 0.0 { part.loss_weight / total } else { 0.0 };
             for (idx, &row) in part.batch.iter().enumerate() {
-                labels[member_idx * n_batch + idx] = part.rows.labels[row as usize];
-                shares[member_idx * n_batch + idx] = part.rows.weights[row as usize] * unit;
+                let to = member_idx * n_batch + idx;
+                shape.write_label(part.rows.labels[row as usize], &mut labels[to * d_label..][..d_label]);
+                shares[to] = part.rows.weights[row as usize] * unit;
             }
             let places = part.places(n_batch, shape.later);
             counts[member_idx] = places.len().max(1) as f32;
@@ -98,7 +117,7 @@ impl Batch {
             n_labels: n_batch,
             inputs: tensor(inputs, n, shape.d_input),
             stress: (shape.d_stress > 0).then(|| tensor(stress, n, shape.d_stress)),
-            labels: tensor(labels, n_batch, 1),
+            labels: tensor(labels, n_batch, d_label),
             shares: tensor(shares, n_batch, 1),
             present: tensor(present, n, 1),
             counts: tensor(counts, 1, 1),

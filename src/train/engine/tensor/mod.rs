@@ -13,6 +13,7 @@ use burn::tensor::{Device, Tensor};
 
 use super::{Engine, MemberState, MemberStep, Population, Rows};
 use crate::model::{Normalisation, PriorStart, Slice, hybrid};
+use crate::train::loss::Loss;
 use crate::train::optimizer::{Coefficients, OptimizerConfig, OptimizerKind};
 use batch::{Batch, Part, Shape, cube_tensor};
 use field::Field;
@@ -95,7 +96,11 @@ impl Packed {
     fn batch(&self, parts: &mut [Option<Part<'_>>], later: bool, device: &Device) -> Batch {
         let architecture = &self.program.architecture;
         let d_stress = architecture.prior.as_ref().map_or(0, |prior| prior.law.stress().len());
-        let shape = Shape { d_input: architecture.d_input, d_stress, later };
+        let classes = match self.program.objective.loss {
+            Loss::CrossEntropy { label_smoothing } => Some((architecture.d_output, label_smoothing)),
+            _ => None,
+        };
+        let shape = Shape { d_input: architecture.d_input, d_stress, later, classes };
         Batch::new(parts, shape, &architecture.network.hidden, device)
     }
 
@@ -221,8 +226,7 @@ impl Engine for Packed {
         let batch = self.batch(&mut parts, false, &self.device);
         let weights = self.cut(&self.weights, &self.device);
         let outputs = self.program.forward(&weights, &batch, self.running().as_ref());
-        let columns = [Some(outputs.prediction), outputs.rest].into_iter().flatten().collect();
-        let all = values(Tensor::cat(columns, 2));
+        let all = values(outputs.all());
         let d = self.program.architecture.d_output;
         let of_member = |(rows, all): (&Arc<Rows>, &[f32])| all[..rows.len() * d].to_vec();
         rows.iter().zip(all.chunks_exact(batch.n_labels * d)).map(of_member).collect()

@@ -34,9 +34,17 @@ pub(super) struct Outputs {
     /// Residual in scaled label units `[member, n, 1]`.
     residual: Tensor<3>,
     /// Further outputs of the network `[member, n, d_output - 1]`.
-    pub(super) rest: Option<Tensor<3>>,
+    rest: Option<Tensor<3>>,
     /// Mean and variance of the batch in each normalised layer.
     pub(super) statistics: Statistics,
+}
+
+impl Outputs {
+    /// Returns the prediction and the further outputs `[member, n, d_output]`.
+    pub(super) fn all(&self) -> Tensor<3> {
+        let columns = [Some(&self.prediction), self.rest.as_ref()].into_iter().flatten().cloned();
+        Tensor::cat(columns.collect(), 2)
+    }
 }
 
 impl Program {
@@ -85,11 +93,20 @@ impl Program {
 
     /// Returns the loss of each member `[member, 1, 1]`.
     pub(super) fn loss(&self, outputs: &Outputs, batch: &Batch) -> Tensor<3> {
+        (self.by_row(outputs, batch) * batch.shares.clone()).sum_dim(1)
+    }
+
+    /// Returns the loss of each row with its penalties `[member, n_labels, 1]`.
+    fn by_row(&self, outputs: &Outputs, batch: &Batch) -> Tensor<3> {
+        if self.objective.loss.is_of_classes() {
+            let logs = activation::log_softmax(outputs.all(), 2);
+            return (logs * batch.labels.clone()).sum_dim(2).neg();
+        }
         let n = batch.n_labels;
         let now = outputs.prediction.clone().narrow(1, 0, n);
         let error = now.clone() - batch.labels.clone();
         let log_variance = outputs.rest.as_ref().map(|rest| rest.clone().narrow(1, 0, n));
-        let mut loss = by_row(self.objective.loss, error, log_variance);
+        let mut loss = of_error(self.objective.loss, error, log_variance);
         if self.architecture.prior.is_some() && self.objective.physics_consistency > 0.0 {
             let residual = outputs.residual.clone().narrow(1, 0, n);
             loss = loss + residual.square() * self.objective.physics_consistency;
@@ -98,11 +115,11 @@ impl Program {
             let rise = activation::relu(outputs.prediction.clone().narrow(1, n, n) - now);
             loss = loss + rise.square() * self.objective.monotone_fade;
         }
-        (loss * batch.shares.clone()).sum_dim(1)
+        loss
     }
 }
 
-fn by_row(loss: Loss, error: Tensor<3>, log_variance: Option<Tensor<3>>) -> Tensor<3> {
+fn of_error(loss: Loss, error: Tensor<3>, log_variance: Option<Tensor<3>>) -> Tensor<3> {
     match (loss, log_variance) {
         (Loss::Mae, _) => error.abs(),
         (Loss::Huber { delta }, _) => {
