@@ -1,4 +1,4 @@
-//! Networks: what is computed, apart from how it is trained.
+//! Models: what is computed, apart from how networks are trained; trees are fitted here.
 //!
 //! An [`Architecture`] says which numbers a member has and in which order ([`Architecture::slices`]), and where they
 //! start. The engines of `train` compute it.
@@ -8,6 +8,7 @@ pub mod hybrid;
 pub mod keras;
 pub mod linear;
 pub mod softmax;
+pub mod trees;
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;

@@ -22,8 +22,9 @@ const LEVELS: [&[&str]; 6] = [
 const UPWARDS: [(&str, &str); 1] = [("prepare/batch.rs", "train")];
 
 /// What only some modules may use: the words, the modules.
-const CONFINED: [(&[&str], &[&str]); 7] = [
+const CONFINED: [(&[&str], &[&str]); 8] = [
     (&["burn::", "burn_ndarray::", "burn_wgpu::"], &["device", "model", "train"]),
+    (&["hessboost::"], &["model"]),
     (&["polars::"], &["dataset"]),
     (&["clap::", "anyhow::"], &["cli", "main"]),
     (&["kuva::"], &["report"]),
