@@ -275,6 +275,12 @@ pub fn size(path: &Path) -> u64 {
     fs::metadata(path).map_or(0, |m| m.len())
 }
 
+/// Returns the bytes of the files in a folder, those below not counted; 0 for one that is not there.
+pub fn folder_size(path: &Path) -> u64 {
+    let entries = fs::read_dir(path).into_iter().flatten().flatten();
+    entries.map(|entry| size(&entry.path())).sum()
+}
+
 /// Removes a file; one that is not there is fine.
 ///
 /// # Errors

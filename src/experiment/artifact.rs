@@ -1,4 +1,4 @@
-//! The fitted model on disk: what is small as JSON, the networks' numbers as safetensors.
+//! The fitted model on disk: what is small as JSON, the networks' numbers as safetensors, trees as XGBoost keeps them.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -9,6 +9,7 @@ use super::error::ExperimentError;
 use super::fitted::Fitted;
 use crate::file::{self, FileError};
 use crate::model::Architecture;
+use crate::model::trees::{TreeModel, Trees};
 use crate::model::{Slice, keras};
 use crate::train::engine::MemberState;
 
@@ -24,7 +25,10 @@ pub const KERAS_BUILD: &str = "build_config.json";
 /// Name of the file with all else.
 pub const MODEL: &str = "model.json";
 
-/// Stores a fitted model; returns the SHA-256 of its weights, if it has networks.
+/// Name of the folder with one file of trees a fold and seed, as `XGBoost` loads them.
+pub const TREES: &str = "trees";
+
+/// Stores a fitted model; returns the SHA-256 of its weights, or of its trees one after the other, if it has any.
 ///
 /// Each number is `<fold>/seed<i>/<slice>` (`B0005/seed0/layer0.weight`, `[d_in, d_out]`).
 ///
@@ -36,6 +40,9 @@ pub fn save(
     folder: &Path,
 ) -> Result<Option<String>, ExperimentError> {
     file::write_json(&folder.join(MODEL), fitted)?;
+    if fitted.folds.iter().any(|f| !f.trees.is_empty()) {
+        return save_trees(fitted, &folder.join(TREES)).map(Some);
+    }
     if fitted.folds.iter().all(|f| f.members.is_empty()) {
         return Ok(None);
     }
@@ -55,6 +62,48 @@ pub fn save(
     let bytes = serialize(views, None).map_err(|e| FileError::parse(&path, e))?;
     file::write_atomic(&path, &bytes)?;
     Ok(Some(file::sha256_bytes(&bytes)))
+}
+
+/// Stores every fold's trees in files of their own; returns the SHA-256 of all.
+fn save_trees(fitted: &Fitted, folder: &Path) -> Result<String, ExperimentError> {
+    file::create_folder(folder)?;
+    let mut hashes = String::new();
+    for fold in &fitted.folds {
+        let failed = |source| ExperimentError::Trees { fold: fold.name.clone(), source };
+        for (idx, trees) in fold.trees.iter().enumerate() {
+            let text = trees.to_json().map_err(failed)?;
+            file::write_atomic(&folder.join(trees_name(&fold.name, idx)), text.as_bytes())?;
+            hashes.push_str(&file::sha256_bytes(text.as_bytes()));
+        }
+    }
+    Ok(file::sha256_bytes(hashes.as_bytes()))
+}
+
+/// Loads what [`save`] stored of trees, `n_each` a fold.
+///
+/// # Errors
+/// [`ExperimentError::File`], [`ExperimentError::Trees`], [`ExperimentError::Damaged`].
+pub fn load_trees(folder: &Path, n_each: usize, sha256: Option<&str>) -> Result<Fitted, ExperimentError> {
+    let mut fitted: Fitted = file::read_json(&folder.join(MODEL))?;
+    let mut hashes = String::new();
+    for fold in &mut fitted.folds {
+        for idx in 0..n_each {
+            let text = file::read_text(&folder.join(TREES).join(trees_name(&fold.name, idx)))?;
+            hashes.push_str(&file::sha256_bytes(text.as_bytes()));
+            let failed = |source| ExperimentError::Trees { fold: fold.name.clone(), source };
+            fold.trees.push(Trees::from_json(&text).map_err(failed)?);
+        }
+    }
+    if sha256.is_some_and(|expected| expected != file::sha256_bytes(hashes.as_bytes())) {
+        let found = format!("the SHA-256 of the files in `{TREES}` differs from that in `run.json`");
+        return Err(ExperimentError::Damaged { run: folder.into(), found });
+    }
+    Ok(fitted)
+}
+
+fn trees_name(fold: &str, idx: usize) -> String {
+    let safe = |c: char| if c.is_ascii_alphanumeric() || "-.+".contains(c) { c } else { '_' };
+    format!("{}_seed{idx}.json", fold.chars().map(safe).collect::<String>())
 }
 
 /// Stores the first network as Keras Tuner would, with what Keras builds it from and the names of its `inputs` in

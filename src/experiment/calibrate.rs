@@ -3,14 +3,13 @@
 //! Each fold's training cells are dealt into folds of their own. Models of these train beside the fold's own (networks
 //! in one population), predict the cells that they did not see, and the correction is fitted to what they say.
 
-use super::config::CalibrationMethod;
 use super::error::ExperimentError;
 use super::fitted::Fitted;
 use super::population::Job;
 use super::task::Task;
 use crate::dataset::leakage::LeakageReport;
 use crate::device::Backend;
-use crate::model::calibration::{Calibration, Method};
+use crate::model::calibration::CalibrationConfig;
 use crate::prepare::{Fold, nested};
 
 /// Returns the task with each fold's inner folds behind all folds; `None` where nothing is to be calibrated.
@@ -54,7 +53,7 @@ pub(super) fn settle(job: &Job, fitted: &mut Fitted, backend: Backend) -> Result
         let n_repetitions = predicted[from].len();
         let fit = |repetition: usize| {
             let (truth, probabilities) = held_out(task, inner.clone(), &predicted, repetition);
-            Calibration::fit(method, &truth, &probabilities)
+            method.fit(&truth, &probabilities)
                 .map_err(|source| ExperimentError::Calibration { fold: task.folds[outer].name.clone(), source })
         };
         corrections.push((0..n_repetitions).map(fit).collect::<Result<Vec<_>, _>>()?);
@@ -77,16 +76,12 @@ fn held_out(
     let of_fold = |fold: usize| {
         let rows = task.folds[fold].test.iter().zip(predicted[fold][repetition].chunks(n_classes));
         let usable = rows.filter(|(row, _)| task.frame.is_usable(**row));
-        usable.map(move |(&row, p)| (task.class(fold, row), p.to_vec())).collect::<Vec<_>>()
+        usable.filter_map(move |(&row, p)| Some((task.class(fold, row)?, p.to_vec()))).collect::<Vec<_>>()
     };
     inner.flat_map(of_fold).unzip()
 }
 
-fn method(job: &Job) -> Option<Method> {
+fn method(job: &Job) -> Option<CalibrationConfig> {
     job.task.n_classes()?;
-    match job.config.calibration.method {
-        CalibrationMethod::None => None,
-        CalibrationMethod::Temperature => Some(Method::Temperature),
-        CalibrationMethod::Isotonic => Some(Method::Isotonic),
-    }
+    Some(job.config.calibration.method).filter(|&method| method != CalibrationConfig::None)
 }

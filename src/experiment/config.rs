@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::label::LabelConfig;
+use crate::model::calibration::CalibrationConfig;
 use crate::model::hybrid::Parameters;
 use crate::model::trees::TreesConfig;
 use crate::model::{Activation, NetworkConfig, Normalisation};
@@ -38,7 +39,8 @@ pub struct ExperimentConfig {
     /// What the models may see.
     pub inputs: InputsConfig,
     /// Which of the inputs a fold keeps, chosen on its training rows; all by default.
-    pub select: SelectConfig,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub select: Option<SelectConfig>,
     /// How rows are separated. Default `leave_one_cell_out`.
     pub split: SplitConfig,
     /// Training rows that judge the weights, for early stopping and best weights. Default `none`.
@@ -50,7 +52,7 @@ pub struct ExperimentConfig {
     /// How trees are grown.
     pub trees: TreesConfig,
     /// How probabilities of tiers are corrected. Default `none`.
-    pub calibration: CalibrationConfig,
+    pub calibration: CorrectionConfig,
     /// How physics laws are fitted.
     pub physics: PhysicsConfig,
     /// Further models on the same folds, for `fadecast compare`.
@@ -78,13 +80,13 @@ impl Default for ExperimentConfig {
             target: TargetConfig::default(),
             label: LabelConfig::default(),
             inputs: InputsConfig::default(),
-            select: SelectConfig::default(),
+            select: None,
             split: SplitConfig::default(),
             validation: Validation::default(),
             model: ModelConfig::default(),
             train: TrainConfig::default(),
             trees: TreesConfig::default(),
-            calibration: CalibrationConfig::default(),
+            calibration: CorrectionConfig::default(),
             physics: PhysicsConfig::default(),
             compare: Vec::new(),
             references: BTreeMap::new(),
@@ -120,30 +122,17 @@ impl Kind {
 /// How probabilities of tiers are corrected, on cells that the corrected model did not learn from.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct CalibrationConfig {
-    /// Correction. Default `none`.
-    pub method: CalibrationMethod,
+pub struct CorrectionConfig {
+    /// Correction: `none`, `temperature` or `isotonic`. Default `none`.
+    pub method: CalibrationConfig,
     /// Folds of the training cells, each predicted by a model that learns from the others, 2 or more. Default 5.
     pub folds: usize,
 }
 
-impl Default for CalibrationConfig {
+impl Default for CorrectionConfig {
     fn default() -> Self {
-        Self { method: CalibrationMethod::None, folds: 5 }
+        Self { method: CalibrationConfig::None, folds: 5 }
     }
-}
-
-/// A correction of probabilities.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum CalibrationMethod {
-    /// As the model says.
-    #[default]
-    None,
-    /// One factor on the logarithms `[Guo2017]`.
-    Temperature,
-    /// A monotone function for each tier `[Zadrozny2002]`.
-    Isotonic,
 }
 
 /// What the models learn.

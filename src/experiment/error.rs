@@ -50,6 +50,15 @@ pub enum ExperimentError {
         #[source]
         source: crate::prepare::TierError,
     },
+    /// Occurs when a fold keeps no input.
+    #[error("fold `{fold}`")]
+    Select {
+        /// Name of the fold.
+        fold: String,
+        /// What its training rows say of the inputs.
+        #[source]
+        source: crate::prepare::SelectError,
+    },
     /// Occurs when a fold's training rows grow no trees.
     #[error("fold `{fold}`")]
     Trees {

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::calibrate;
@@ -106,7 +107,7 @@ impl Fitted {
             ModelKind::Logistic => {
                 self.each(&positions, |fold, rows| fold.predict_logistic(&task.frame, rows))
             }
-            ModelKind::Trees => self.predict_trees(config, task, &positions),
+            ModelKind::Trees => self.predict_trees(config, task, &positions)?,
             ModelKind::Dense | ModelKind::Hybrid => self.predict_networks(config, task, backend, &positions)?,
         };
         for (fold, predicted) in self.folds.iter().zip(&mut predicted) {
@@ -123,13 +124,18 @@ impl Fitted {
         Ok(predicted)
     }
 
-    fn predict_trees(&self, config: &ExperimentConfig, task: &Task, positions: &[Vec<usize>]) -> Vec<Vec<Vec<f64>>> {
+    fn predict_trees(
+        &self,
+        config: &ExperimentConfig,
+        task: &Task,
+        positions: &[Vec<usize>],
+    ) -> Result<Vec<Vec<Vec<f64>>>, ExperimentError> {
         let n_members = config.train.members as usize;
         let one = |(fold, rows): (&FittedFold, &Vec<usize>)| {
             let repetition = |trees: &[Trees]| fold.predict_trees(trees, &task.frame, rows);
             fold.trees.chunks(n_members).map(repetition).collect()
         };
-        self.folds.iter().zip(positions).map(one).collect()
+        self.folds.par_iter().zip(positions).map(one).collect()
     }
 
     fn each(

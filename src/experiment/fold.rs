@@ -12,9 +12,11 @@ use crate::model::calibration::Calibration;
 use crate::model::hybrid::PriorStart;
 use crate::model::linear;
 use crate::model::logistic::{Logistic, LogisticConfig};
-use crate::model::trees::Trees;
+use crate::model::softmax::softmax;
+use crate::model::trees::{TreeModel, Trees};
 use crate::physics::fit::{self as law_fit, FitConfig, Series, SharedFit};
-use crate::prepare::{Fold, Frame, Scaler, Tiers, batch, select};
+use crate::prepare::select::Labels;
+use crate::prepare::{Fold, Frame, Scaler, Tiers, batch};
 use crate::train::StopReason;
 use crate::train::engine::{MemberState, Rows};
 
@@ -85,15 +87,15 @@ impl FittedFold {
     fn label(&self, frame: &Frame, row: usize) -> Option<(f64, f64)> {
         let label = Some(frame.rows[row].label).filter(|label| label.is_finite())?;
         if self.tiers.is_some() {
-            let class = self.class(frame, row);
+            let class = self.class(frame, row)?;
             return Some((class as f64, self.class_weights[class]));
         }
         Some(((label - self.label_scale.0) / self.label_scale.1, 1.0))
     }
 
-    /// Returns the tier of a row; 0 where there are no tiers.
-    pub(super) fn class(&self, frame: &Frame, row: usize) -> usize {
-        self.tiers.as_ref().map_or(0, |tiers| tiers.assign(&label::targets(frame, row)))
+    /// Returns the tier of a row; `None` where it is unknown, or there are no tiers.
+    pub(super) fn class(&self, frame: &Frame, row: usize) -> Option<usize> {
+        label::class(self.tiers.as_ref()?, frame, row)
     }
 
     /// Returns the scaled inputs of rows.
@@ -135,13 +137,23 @@ impl FittedFold {
     /// Returns the probabilities of all tiers, row after row.
     pub(super) fn predict_logistic(&self, frame: &Frame, rows: &[usize]) -> Vec<f64> {
         let inputs = self.scaled(frame, rows);
-        self.logistic.as_ref().map_or_else(Vec::new, |l| l.predict(&inputs).concat())
+        self.logistic.iter().flat_map(|l| inputs.iter().flat_map(|row| l.probabilities(row))).collect()
     }
 
     /// Returns the mean over some trees of the probabilities of all tiers, or of the label, row after row.
-    pub(super) fn predict_trees(&self, trees: &[Trees], frame: &Frame, rows: &[usize]) -> Vec<f64> {
+    ///
+    /// # Errors
+    /// [`ExperimentError::Trees`].
+    pub(super) fn predict_trees(
+        &self,
+        trees: &[Trees],
+        frame: &Frame,
+        rows: &[usize],
+    ) -> Result<Vec<f64>, ExperimentError> {
         let inputs = batch::plain(frame, &self.columns, rows);
-        mean_of(&trees.iter().map(|t| t.predict(&inputs).concat()).collect::<Vec<_>>())
+        let failed = |source| ExperimentError::Trees { fold: self.name.clone(), source };
+        let one = |t: &Trees| Ok(t.predict(&inputs).map_err(failed)?.concat());
+        Ok(mean_of(&trees.iter().map(one).collect::<Result<Vec<_>, ExperimentError>>()?))
     }
 
     /// Corrects the probabilities of each repetition.
@@ -178,16 +190,16 @@ pub(super) fn prepare(
 ) -> Result<FittedFold, ExperimentError> {
     let labels: Vec<f64> = frame.rows.iter().map(|r| r.label).collect();
     let label = Scaler::fit(&[&labels], &fold.train);
-    let class = |&row: &usize| tiers.map_or(0, |t| t.assign(&label::targets(frame, row)));
-    let classes: Vec<usize> = fold.train.iter().map(class).collect();
-    let columns = kept(config, frame, fold, tiers.map(|_| classes.as_slice()));
+    let class = |row: &usize| label::class(tiers?, frame, *row);
+    let classes: Vec<usize> = fold.train.iter().filter_map(class).collect();
+    let columns = kept(config, frame, fold, tiers)?;
     let inputs: Vec<&[f64]> = columns.iter().map(|&c| frame.inputs[c].values.as_slice()).collect();
     let mut fitted = FittedFold {
         name: fold.name.clone(),
         scaler: Scaler::fit(&inputs, &fold.train),
         columns,
         tiers: tiers.cloned(),
-        class_weights: tiers.map_or_else(Vec::new, |t| label::class_weights(config, &classes, t.len())),
+        class_weights: tiers.map_or_else(Vec::new, |t| label::class_weights(config, &classes, t.n())),
         logistic: None,
         calibration: Vec::new(),
         trees: Vec::new(),
@@ -208,12 +220,28 @@ pub(super) fn prepare(
 }
 
 /// Chooses a fold's inputs by its training rows.
-fn kept(config: &ExperimentConfig, frame: &Frame, fold: &Fold, classes: Option<&[usize]>) -> Vec<usize> {
-    let column = |c: &crate::prepare::Column| fold.train.iter().map(|&row| c.values[row]).collect::<Vec<f64>>();
-    let columns: Vec<Vec<f64>> = frame.inputs.iter().map(column).collect();
-    let labels: Vec<f64> = fold.train.iter().map(|&row| frame.rows[row].label).collect();
-    let target = classes.map_or(select::Target::Values(&labels), select::Target::Classes);
-    select::select(&config.select, &columns, target)
+fn kept(
+    config: &ExperimentConfig,
+    frame: &Frame,
+    fold: &Fold,
+    tiers: Option<&Tiers>,
+) -> Result<Vec<usize>, ExperimentError> {
+    let Some(select) = &config.select else { return Ok((0..frame.inputs.len()).collect()) };
+    let columns: Vec<&[f64]> = frame.inputs.iter().map(|c| c.values.as_slice()).collect();
+    let rows = 0..frame.rows.len();
+    let failed = |source| ExperimentError::Select { fold: fold.name.clone(), source };
+    let selection = match tiers {
+        Some(tiers) => {
+            // Only training rows are looked at, and these have a class.
+            let classes: Vec<usize> = rows.map(|row| label::class(tiers, frame, row).unwrap_or(0)).collect();
+            select.select(&columns, &fold.train, Labels::Classes(&classes))
+        }
+        None => {
+            let labels: Vec<f64> = rows.map(|row| frame.rows[row].label).collect();
+            select.select(&columns, &fold.train, Labels::Values(&labels))
+        }
+    };
+    Ok(selection.map_err(failed)?.kept)
 }
 
 fn fit_logistic(
@@ -222,9 +250,11 @@ fn fit_logistic(
     fold: &Fold,
     fitted: &FittedFold,
 ) -> Result<Logistic, ExperimentError> {
-    let classes: Vec<usize> = fold.train.iter().map(|&row| fitted.class(frame, row)).collect();
-    let settings = LogisticConfig { ridge: config.model.ridge, ..LogisticConfig::default() };
-    Logistic::fit(&settings, &fitted.scaled(frame, &fold.train), &classes, &fitted.class_weights)
+    let classes: Vec<usize> = fold.train.iter().filter_map(|&row| fitted.class(frame, row)).collect();
+    let c = 1.0 / (config.model.ridge * classes.len() as f64);
+    let settings = LogisticConfig { c, balanced: config.label.balanced };
+    settings
+        .fit(&fitted.scaled(frame, &fold.train), &classes, fitted.class_weights.len())
         .map_err(|source| ExperimentError::Logistic { fold: fold.name.clone(), source })
 }
 

@@ -6,7 +6,7 @@ use super::error::ExperimentError;
 use super::fitted::{FitContext, Fitted};
 use super::fold::FittedFold;
 use super::population::{self, Job};
-use crate::model::trees::{Target, Trees, TreesConfig};
+use crate::model::trees::{Input, Lesson, Target, Trees, TreesConfig};
 use crate::prepare::{Fold, batch};
 use crate::train::StopReason;
 
@@ -57,13 +57,13 @@ fn places(jobs: &[Job]) -> Vec<Place> {
 impl Place {
     fn grow(self, job: &Job, fitted: &Fitted, until: Option<u32>) -> Result<Trees, ExperimentError> {
         let (split, fold) = (&job.task.folds[self.fold], &fitted.folds[self.fold]);
-        let rows: Vec<usize> = split.train.clone();
-        let inputs = batch::plain(&job.task.frame, &fold.columns, &rows);
+        let rows = batch::plain(&job.task.frame, &fold.columns, &split.train);
+        let inputs = inputs(job, fold);
         let seed = population::seed(job.config, &population::name(fold, self.idx));
         let failed = |source| ExperimentError::Trees { fold: split.name.clone(), source };
         let config = budgeted(job, until);
-        with_target(job, split, fold, |target| Trees::fit(&config, &inputs, target, &names(job, fold), &seed))
-            .map_err(failed)
+        let fit = |target| Trees::fit(&config, &Lesson { inputs: &inputs, rows: &rows, target }, &seed);
+        with_target(job, split, fold, fit).map_err(failed)
     }
 }
 
@@ -71,16 +71,19 @@ impl Place {
 fn with_target<T>(job: &Job, split: &Fold, fold: &FittedFold, fit: impl FnOnce(Target) -> T) -> T {
     let frame = &job.task.frame;
     let values: Vec<f64> = split.train.iter().map(|&row| frame.rows[row].label).collect();
-    let labels: Vec<usize> = split.train.iter().map(|&row| fold.class(frame, row)).collect();
-    let weights: Vec<f64> = labels.iter().filter_map(|&class| fold.class_weights.get(class).copied()).collect();
+    let labels: Vec<usize> = split.train.iter().filter_map(|&row| fold.class(frame, row)).collect();
     match job.task.n_classes() {
-        Some(n_classes) => fit(Target::Classes { labels: &labels, n_classes, weights: &weights }),
+        Some(_) => fit(Target::Classes { labels: &labels, weights: &fold.class_weights }),
         None => fit(Target::Values(&values)),
     }
 }
 
-fn names<'a>(job: &'a Job, fold: &FittedFold) -> Vec<&'a str> {
-    fold.columns.iter().map(|&c| job.task.frame.inputs[c].name.as_str()).collect()
+fn inputs(job: &Job, fold: &FittedFold) -> Vec<Input> {
+    let input = |&c: &usize| {
+        let column = &job.task.frame.inputs[c];
+        Input { name: column.name.clone(), unit: column.unit.clone() }
+    };
+    fold.columns.iter().map(input).collect()
 }
 
 /// Returns the trees' settings within a budget of epochs.

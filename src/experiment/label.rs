@@ -12,9 +12,9 @@ use crate::seed::Seed;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LabelConfig {
-    /// `cycle_life`, an attribute of the source or a whole-cell descriptor over the whole life; tiers by k-means may have
-    /// several. Default `cycle_life`.
-    pub targets: Vec<String>,
+    /// `cycle_life`, an attribute of the source or a whole-cell descriptor over the whole life; tiers by k-means have
+    /// targets of their own. Default `cycle_life`.
+    pub target: String,
     /// Whether models of `life` learn the logarithm to base 10. Default `true`.
     pub log: bool,
     /// How targets become tiers. Default three quantiles.
@@ -25,11 +25,16 @@ pub struct LabelConfig {
 
 impl Default for LabelConfig {
     fn default() -> Self {
-        Self {
-            targets: vec![CYCLE_LIFE.into()],
-            log: true,
-            tiers: TierConfig::Quantile { n: 3 },
-            balanced: false,
+        Self { target: CYCLE_LIFE.into(), log: true, tiers: TierConfig::Quantile { n: 3 }, balanced: false }
+    }
+}
+
+impl LabelConfig {
+    /// Returns the targets of a question, the one that is reported first.
+    pub fn targets(&self, kind: Kind) -> Vec<String> {
+        match &self.tiers {
+            TierConfig::Kmeans { targets, .. } if kind == Kind::Tier => targets.clone(),
+            _ => vec![self.target.clone()],
         }
     }
 }
@@ -55,14 +60,40 @@ pub(super) fn tiers(
     folds.iter().map(one).collect()
 }
 
+/// Returns the tier of a row; `None` where a target of it is unknown.
+pub(super) fn class(tiers: &Tiers, frame: &Frame, row: usize) -> Option<usize> {
+    tiers.assign(&targets(frame, row)).ok()
+}
+
 /// Returns the targets of a row, in the order of the experiment.
-pub(super) fn targets(frame: &Frame, row: usize) -> Vec<f64> {
+fn targets(frame: &Frame, row: usize) -> Vec<f64> {
     frame.targets.iter().map(|column| column.values[row]).collect()
 }
 
 /// Returns the weight of a row of each tier in training, so that they weigh alike where that is asked for.
 pub(super) fn class_weights(config: &ExperimentConfig, classes: &[usize], n_classes: usize) -> Vec<f64> {
     let count = |class: usize| classes.iter().filter(|&&c| c == class).count().max(1) as f64;
-    let weight = |class| if config.label.balanced { classes.len() as f64 / (n_classes as f64 * count(class)) } else { 1.0 };
-    (0..n_classes).map(weight).collect()
+    let weight = |class: usize| classes.len() as f64 / (n_classes as f64 * count(class));
+    (0..n_classes).map(|class| if config.label.balanced { weight(class) } else { 1.0 }).collect()
+}
+
+/// Says in one sentence what makes tiers.
+pub(super) fn rule(tiers: &Tiers, frame: &Frame) -> String {
+    let names = tiers.names();
+    let target = |idx: usize| frame.targets[idx].name.replace('_', " ");
+    match tiers {
+        Tiers::Cuts { cuts } => {
+            let unit = &frame.targets[0].unit;
+            let steps = cuts.iter().zip(&names[1..]).map(|(cut, name)| format!(", {name} above {cut:.4}"));
+            format!("{} [{unit}]: {} at most {:.4}{}", target(0), names[0], cuts[0], steps.collect::<String>())
+        }
+        Tiers::Centroids { centroids, mean, sd } => {
+            let value = |c: &[f64]| {
+                let one = |idx: usize| format!("{} {:.4}", target(idx), c[idx] * sd[idx] + mean[idx]);
+                (0..c.len()).map(one).collect::<Vec<_>>().join(", ")
+            };
+            let parts = names.iter().zip(centroids).map(|(name, c)| format!("{name} around {}", value(c)));
+            parts.collect::<Vec<_>>().join("; ")
+        }
+    }
 }

@@ -11,6 +11,7 @@ use toml::Table;
 
 use super::config::ExperimentConfig;
 use crate::file::{self, FileError};
+use crate::prepare::SelectConfig;
 use crate::tuner::TunerConfig;
 use crate::tuner::config::ImportConfig;
 
@@ -168,7 +169,7 @@ fn resolve(
 /// Returns an experiment that has every key.
 fn every_key() -> ExperimentConfig {
     let tuner = TunerConfig { import: Some(ImportConfig::default()), ..TunerConfig::default() };
-    ExperimentConfig { tuner: Some(tuner), ..ExperimentConfig::default() }
+    ExperimentConfig { tuner: Some(tuner), select: Some(SelectConfig::default()), ..ExperimentConfig::default() }
 }
 
 /// Holds each key against the defaults; tables that choose by `kind` are tried as one value.

@@ -138,15 +138,15 @@ pub fn architecture(config: &ExperimentConfig, task: &Task) -> Architecture {
 
 /// Returns the inputs of the experiment's models, where a fold may keep fewer.
 pub(super) fn n_inputs(config: &ExperimentConfig, frame: &Frame) -> usize {
-    config.select.top.unwrap_or(usize::MAX).min(frame.inputs.len())
+    config.select.as_ref().map_or(usize::MAX, |select| select.top).min(frame.inputs.len())
 }
 
-fn name(fold: &FittedFold, idx: u32) -> String {
+pub(super) fn name(fold: &FittedFold, idx: u32) -> String {
     format!("{}/seed{idx}", fold.name)
 }
 
 /// Returns the root of a network's streams, which knows nothing of other jobs.
-fn seed(config: &ExperimentConfig, name: &str) -> Seed {
+pub(super) fn seed(config: &ExperimentConfig, name: &str) -> Seed {
     Seed::new(config.seed).child("member").child(name)
 }
 

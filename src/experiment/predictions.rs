@@ -58,7 +58,7 @@ fn tier_columns(task: &Task, rows: &[Row]) -> Vec<table::TableColumn> {
     let names = task.tiers[0].names();
     let truth: Vec<&str> = rows
         .iter()
-        .map(|r| if task.frame.is_usable(r.row) { names[task.class(r.fold, r.row)].as_str() } else { "" })
+        .map(|r| task.class(r.fold, r.row).map_or("", |class| names[class].as_str()))
         .collect();
     let said: Vec<&str> = rows.iter().map(|r| names[most_probable(&r.values)].as_str()).collect();
     let mut columns = vec![table::texts("tier", &truth), table::texts("predicted_tier", &said)];

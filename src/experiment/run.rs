@@ -131,7 +131,12 @@ pub fn evaluate(
     let shapes = architecture(config, task);
     let has_networks = population::has_networks(config);
     let n_members = if has_networks { population::n_per_fold(config) as usize } else { 0 };
-    let fitted = artifact::load(&shapes, folder.path(), n_members, state.weights_sha256.as_deref())?;
+    let sha256 = state.weights_sha256.as_deref();
+    let fitted = if config.model.kind == ModelKind::Trees {
+        artifact::load_trees(folder.path(), population::n_per_fold(config) as usize, sha256)?
+    } else {
+        artifact::load(&shapes, folder.path(), n_members, sha256)?
+    };
     let predicted = fitted.predict(config, task, state.backend)?;
     let stored: Outcome = file::read_json(&folder.file("metrics.json"))?;
     let tiers = score::tiers(task, &predicted);

@@ -91,7 +91,7 @@ impl Task {
 
     /// Returns the number of tiers, where tiers are asked for.
     pub fn n_classes(&self) -> Option<usize> {
-        self.tiers.first().map(Tiers::len)
+        self.tiers.first().map(Tiers::n)
     }
 
     /// Returns the unit of what is asked for, `1` for tiers.
@@ -99,9 +99,9 @@ impl Task {
         if self.tiers.is_empty() { self.frame.unit() } else { "1" }
     }
 
-    /// Returns the tier of a row in the sense of a fold.
-    pub fn class(&self, fold_idx: usize, row: usize) -> usize {
-        self.tiers[fold_idx].assign(&label::targets(&self.frame, row))
+    /// Returns the tier of a row in the sense of a fold; `None` where a target of it is unknown.
+    pub fn class(&self, fold_idx: usize, row: usize) -> Option<usize> {
+        label::class(&self.tiers[fold_idx], &self.frame, row)
     }
 }
 
@@ -110,8 +110,9 @@ fn frame(config: &ExperimentConfig, cells: &[Cell]) -> Result<Frame, ExperimentE
     let [from, to] = config.inputs.cycles;
     if config.kind.is_early() {
         let log = config.label.log && config.kind == Kind::Life;
-        let (window, targets) = (Window { from, to }, config.label.targets.as_slice());
-        return Ok(Frame::early(cells, &EarlyConfig { inputs, stress: &stress, window, targets, log })?);
+        let (window, targets) = (Window { from, to }, config.label.targets(config.kind));
+        let early = EarlyConfig { inputs, stress: &stress, window, targets: &targets, log };
+        return Ok(Frame::early(cells, &early)?);
     }
     let (reference, given) = (config.reference, config.split.given());
     Ok(Frame::new(cells, &FrameConfig { inputs, stress: &stress, reference, given })?)

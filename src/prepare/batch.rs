@@ -49,8 +49,9 @@ pub fn rows(
     rows
 }
 
-/// Returns the unscaled inputs of rows as trees take them, one row after the other; NaN where missing.
-pub fn plain(frame: &Frame, columns: &[usize], positions: &[usize]) -> Vec<f32> {
-    let value = |row: usize| columns.iter().map(move |&column| frame.inputs[column].values[row] as f32);
-    positions.iter().flat_map(|&row| value(row)).collect()
+/// Returns the unscaled inputs `[row][column]` as trees take them, NaN where missing.
+pub fn plain(frame: &Frame, columns: &[usize], positions: &[usize]) -> Vec<Vec<f64>> {
+    let known = |v: f64| if v.is_finite() { v } else { f64::NAN };
+    let value = |row: usize| columns.iter().map(|&column| known(frame.inputs[column].values[row])).collect();
+    positions.iter().map(|&row| value(row)).collect()
 }

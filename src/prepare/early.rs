@@ -48,7 +48,7 @@ impl Frame {
         let inputs = inputs(cells, config)?;
         let stress: Vec<Input> = config.stress.iter().filter_map(|n| early::find(n)).map(Input::Computed).collect();
         let targets = targets(cells, config)?;
-        let rows = cells.iter().enumerate().map(|(idx, cell)| row(idx, cell, &targets[0], config));
+        let rows = cells.iter().enumerate().map(|(idx, cell)| row(idx, cell, &targets, config));
         Ok(Self {
             cells: cells.iter().map(|c| FrameCell::new(c, c.facts.nominal_capacity_ah.unwrap_or(1.0))).collect(),
             rows: rows.collect(),
@@ -69,10 +69,11 @@ impl Input {
     }
 }
 
-fn row(cell_idx: usize, cell: &Cell, target: &Column, config: &EarlyConfig) -> Row {
-    let truth = target.values[cell_idx];
+fn row(cell_idx: usize, cell: &Cell, targets: &[Column], config: &EarlyConfig) -> Row {
+    let truth = targets[0].values[cell_idx];
+    let unknown = targets.iter().find(|t| !t.values[cell_idx].is_finite());
     let label = if config.log { truth.log10() } else { truth };
-    let set_aside = if !label.is_finite() {
+    let set_aside = if let Some(target) = unknown {
         Some(format!("no {} is known", target.name.replace('_', " ")))
     } else if life(cell).is_some_and(|life| life <= f64::from(config.window.to)) {
         Some(format!("its life ends within the first {} cycles", config.window.to))

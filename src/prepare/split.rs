@@ -2,7 +2,16 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::folds::{self, FoldError};
 use super::Frame;
+use crate::descriptor::matches;
+use crate::seed::Seed;
+
+/// Root of the folds' streams: the same cells stand together in every experiment, whatever its seed.
+const SPLIT_SEED: u64 = 2019;
+
+/// Bins of what is asked for that are spread evenly over folds: a third each.
+const STRATA: usize = 3;
 
 /// How rows are separated.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -116,7 +125,7 @@ pub enum SplitError {
     },
     /// Occurs when the cells cannot be dealt into folds.
     #[error("split: {0}")]
-    Grouped(#[from] FoldsError),
+    Grouped(#[from] FoldError),
     /// Occurs when the share is not between 0 and 1.
     #[error("split.fraction is {fraction}; give a number between 0 and 1")]
     Fraction {
@@ -191,11 +200,12 @@ pub(super) fn dealt(
     n_folds: usize,
     repeat: usize,
 ) -> Result<Vec<Fold>, SplitError> {
-    let life = |cell: &usize| median_truth(frame, *cell);
-    let strata = folds::strata(&cells.iter().map(life).collect::<Vec<_>>(), STRATA);
-    let groups: Vec<&str> = cells.iter().map(|&c| frame.cells[c].group.as_str()).collect();
-    let seed = Seed::new(SPLIT_SEED).child(&repeat.to_string());
-    let of_cell = folds::grouped(&strata, &groups, n_folds, &seed)?;
+    let known = |cell: &&usize| median_truth(frame, **cell).is_finite();
+    let cells: Vec<usize> = cells.iter().filter(known).copied().collect();
+    let truths: Vec<f64> = cells.iter().map(|&cell| median_truth(frame, cell)).collect();
+    let groups: Vec<String> = cells.iter().map(|&c| frame.cells[c].group.clone()).collect();
+    let seed = Seed::new(SPLIT_SEED).child(repeat);
+    let of_cell = folds::grouped_by_value(&truths, &groups, n_folds, STRATA, &seed)?;
     let part = |fold: usize| {
         let unseen: Vec<usize> = cells.iter().zip(&of_cell).filter(|(_, f)| **f == fold).map(|(c, _)| *c).collect();
         let whole = leave_out(frame, &unseen, 0);

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{Add, MSE, Parts};
+use crate::experiment::label;
 use crate::experiment::task::Task;
 use crate::metric::classification::{self, Bin};
 use crate::metric::regression;
@@ -70,7 +71,7 @@ pub(super) fn baselines(task: &Task, add: &mut Add) {
     };
     add("training_shares", &|idx, fold| {
         let share = |class: usize| {
-            let of_class = fold.train.iter().filter(|row| task.class(idx, **row) == class).count();
+            let of_class = fold.train.iter().filter(|row| task.class(idx, **row) == Some(class)).count();
             of_class as f64 / fold.train.len() as f64
         };
         let shares: Vec<f64> = (0..n_classes).map(share).collect();
@@ -88,7 +89,7 @@ pub(in crate::experiment) fn tiers(task: &Task, predicted: &[Vec<Vec<f64>>]) -> 
         for repetition in 0..predicted[folds[0]].len() {
             n_tables += 1;
             for said in said(task, &folds, predicted, repetition) {
-                let class = task.class(said.fold, said.row);
+                let Some(class) = task.class(said.fold, said.row) else { continue };
                 confusion[class][classification::most_probable(said.values)] += 1.0;
                 truth.push(class);
                 probabilities.push(said.values.to_vec());
@@ -99,7 +100,7 @@ pub(in crate::experiment) fn tiers(task: &Task, predicted: &[Vec<Vec<f64>>]) -> 
     let tiers = &task.tiers[0];
     Some(TierOutcome {
         names: tiers.names(),
-        rule: tiers.to_string(),
+        rule: label::rule(tiers, &task.frame),
         confusion,
         reliability: classification::reliability(&truth, &probabilities, RELIABILITY_BINS).unwrap_or_default(),
     })
@@ -139,7 +140,7 @@ fn life_metrics(task: &Task, said: &[Said]) -> Vec<(&'static str, f64)> {
 }
 
 fn tier_metrics(task: &Task, said: &[Said]) -> Vec<(&'static str, f64)> {
-    let truth: Vec<usize> = said.iter().map(|s| task.class(s.fold, s.row)).collect();
+    let truth: Vec<usize> = said.iter().filter_map(|s| task.class(s.fold, s.row)).collect();
     let probabilities: Vec<Vec<f64>> = said.iter().map(|s| s.values.to_vec()).collect();
     let bins = classification::reliability(&truth, &probabilities, RELIABILITY_BINS);
     let metrics = [

@@ -10,7 +10,7 @@ use crate::tuner::grammar::toml_value;
 use crate::tuner::{Param, Space, Values};
 
 /// Keys that say what is asked, not how it is answered: a search that varied them would compare different questions.
-const QUESTION: [&str; 14] = [
+const QUESTION: [&str; 15] = [
     "kind",
     "dataset",
     "cells",
@@ -18,6 +18,7 @@ const QUESTION: [&str; 14] = [
     "seed",
     "repeats",
     "target",
+    "label",
     "split",
     "compare",
     "references",

@@ -22,13 +22,20 @@ pub const PARAMETERS: &str = "parameters";
 pub const LATENCY: &str = "latency_us";
 
 /// All metrics, in the order in which they are listed to people.
-pub const CATALOGUE: [TrialMetric; 8] = [
-    metric("rmse", "Ah", Direction::Min, "root mean square error of the capacity"),
-    metric("mse", "SoH^2", Direction::Min, "mean squared error of the SoH"),
-    metric("mae", "Ah", Direction::Min, "mean absolute error of the capacity"),
-    metric("mape", "1", Direction::Min, "mean absolute error as a fraction of the capacity"),
+pub const CATALOGUE: [TrialMetric; 15] = [
+    metric("rmse", "Ah", Direction::Min, "root mean square error of the capacity, or of the life [cycles]"),
+    metric("mse", "SoH^2", Direction::Min, "mean squared error of the SoH, or of the logarithm of the life"),
+    metric("mae", "Ah", Direction::Min, "mean absolute error of the capacity, or of the life [cycles]"),
+    metric("mape", "1", Direction::Min, "mean absolute error as a fraction of the capacity, or of the life"),
     metric("r2", "1", Direction::Max, "coefficient of determination"),
-    metric("max_error", "Ah", Direction::Min, "largest absolute error of the capacity"),
+    metric("max_error", "Ah", Direction::Min, "largest absolute error of the capacity, or of the life [cycles]"),
+    metric("log_loss", "1", Direction::Min, "mean negative logarithm of the probability of the true tier"),
+    metric("brier", "1", Direction::Min, "mean squared distance of the tiers' probabilities from the truth"),
+    metric("accuracy", "1", Direction::Max, "share of cells whose tier is right"),
+    metric("balanced_accuracy", "1", Direction::Max, "mean over the tiers of the share that is right"),
+    metric("macro_f1", "1", Direction::Max, "mean over the tiers of F1"),
+    metric("auc", "1", Direction::Max, "area under the ROC curve, mean over the tiers against the rest"),
+    metric("calibration_error", "1", Direction::Min, "mean distance of what is said from what comes true"),
     metric(PARAMETERS, "1", Direction::Min, "number of weights of one network"),
     metric(
         LATENCY,

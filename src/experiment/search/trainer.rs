@@ -169,7 +169,8 @@ impl Trainer {
             metrics.insert(metric::LATENCY.into(), Measurement { mean: us, ..Measurement::default() });
         }
         artifact::save(fitted, &shapes, &job.folder)?;
-        let inputs: Vec<&str> = task.frame.inputs.iter().map(|c| c.name.as_str()).collect();
+        let kept = fitted.folds.first().map_or(&[][..], |fold| &fold.columns);
+        let inputs: Vec<&str> = kept.iter().map(|&c| task.frame.inputs[c].name.as_str()).collect();
         artifact::save_keras(fitted, &shapes, &inputs, &job.folder)?;
         let epoch = job.trial.until(config.train.epochs);
         Ok(Outcome::Completed(Evaluation { epoch, metrics, seconds }))
@@ -214,6 +215,9 @@ impl Evaluate for Trainer {
             freed += file::size(&path);
             file::remove_file(&path)?;
         }
+        let trees = folder.join(artifact::TREES);
+        freed += file::folder_size(&trees);
+        file::remove_folder(&trees)?;
         Ok(freed)
     }
 }
