@@ -4,12 +4,17 @@
 //! on the training rows of a fold only.
 
 pub mod batch;
+pub mod folds;
 pub mod frame;
 pub mod nested;
 pub mod scale;
+pub mod select;
 pub mod split;
+pub mod tier;
 
 pub use frame::{Column, Frame, FrameConfig, FrameError, Reference, Row};
 pub use nested::Part;
 pub use scale::Scaler;
+pub use select::{SelectConfig, Selection};
 pub use split::{Fold, SplitConfig, SplitError};
+pub use tier::{TierConfig, Tiers};
