@@ -3,12 +3,16 @@
 //! An [`Architecture`] says which numbers a member has and in which order ([`Architecture::slices`]), and where they
 //! start. The engines of `train` compute it.
 
+pub mod calibration;
 pub mod dense;
 pub mod hybrid;
 pub mod keras;
+pub mod importance;
 pub mod linear;
 pub mod softmax;
 pub mod trees;
+pub mod logistic;
+pub mod stability;
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;

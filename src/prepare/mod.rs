@@ -5,13 +5,18 @@
 
 pub mod batch;
 pub mod early;
+pub mod folds;
 pub mod frame;
 pub mod nested;
 pub mod scale;
+pub mod select;
 pub mod split;
+pub mod tier;
 
 pub use early::EarlyConfig;
 pub use frame::{Column, Frame, FrameConfig, FrameError, Quantity, Reference, Row};
 pub use nested::Part;
 pub use scale::Scaler;
+pub use select::{SelectConfig, Selection};
 pub use split::{Fold, SplitConfig, SplitError};
+pub use tier::{TierConfig, Tiers};
