@@ -60,8 +60,10 @@ impl Fitted {
     pub fn fit_together(jobs: &[Job], context: FitContext) -> Result<Vec<Self>, ExperimentError> {
         population::check_group(jobs)?;
         let extended = jobs.iter().map(calibrate::extended).collect::<Result<Vec<_>, _>>()?;
-        let with_inner = |(job, task): (&'_ Job, &'_ Option<Task>)| Job { task: task.as_ref().unwrap_or(job.task), ..*job };
-        let jobs: Vec<Job> = jobs.iter().zip(&extended).map(with_inner).collect();
+        let mut jobs = jobs.to_vec();
+        for (job, task) in jobs.iter_mut().zip(&extended) {
+            job.task = task.as_ref().unwrap_or(job.task);
+        }
         let mut fitted = jobs.iter().map(Self::prepare).collect::<Result<Vec<_>, _>>()?;
         let backend = context.backend;
         if jobs.first().is_some_and(|job| job.config.model.kind == ModelKind::Trees) {

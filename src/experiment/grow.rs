@@ -7,7 +7,7 @@ use super::fitted::{FitContext, Fitted};
 use super::fold::FittedFold;
 use super::population::{self, Job};
 use crate::model::trees::{Input, Lesson, Target, Trees, TreesConfig};
-use crate::prepare::{Fold, batch};
+use crate::prepare::batch;
 use crate::train::StopReason;
 
 /// Trees that are grown between two looks at the interrupt and the progress.
@@ -62,19 +62,14 @@ impl Place {
         let seed = population::seed(job.config, &population::name(fold, self.idx));
         let failed = |source| ExperimentError::Trees { fold: split.name.clone(), source };
         let config = budgeted(job, until);
-        let fit = |target| Trees::fit(&config, &Lesson { inputs: &inputs, rows: &rows, target }, &seed);
-        with_target(job, split, fold, fit).map_err(failed)
-    }
-}
-
-/// Hands the labels of a fold's training rows over.
-fn with_target<T>(job: &Job, split: &Fold, fold: &FittedFold, fit: impl FnOnce(Target) -> T) -> T {
-    let frame = &job.task.frame;
-    let values: Vec<f64> = split.train.iter().map(|&row| frame.rows[row].label).collect();
-    let labels: Vec<usize> = split.train.iter().filter_map(|&row| fold.class(frame, row)).collect();
-    match job.task.n_classes() {
-        Some(_) => fit(Target::Classes { labels: &labels, weights: &fold.class_weights }),
-        None => fit(Target::Values(&values)),
+        let values: Vec<f64> = split.train.iter().map(|&row| job.task.frame.rows[row].label).collect();
+        let labels: Vec<usize> =
+            split.train.iter().filter_map(|&row| fold.class(&job.task.frame, row)).collect();
+        let target = match fold.tiers {
+            Some(_) => Target::Classes { labels: &labels, weights: &fold.class_weights },
+            None => Target::Values(&values),
+        };
+        Trees::fit(&config, &Lesson { inputs: &inputs, rows: &rows, target }, &seed).map_err(failed)
     }
 }
 

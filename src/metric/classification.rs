@@ -15,6 +15,8 @@
 //!
 //! All are fractions without unit, but for the log-loss [nat].
 
+use serde::{Deserialize, Serialize};
+
 use crate::signal::rank::midranks;
 
 /// Distance from 0 and 1 to which the log-loss clips a probability: the spacing of doubles at 1.
@@ -82,7 +84,7 @@ pub enum ClassError {
 }
 
 /// Part of a reliability curve: the rows whose highest probability lies in `from < p <= to`.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Bin {
     /// Lower end of the probability [1], excluded but for 0.
     pub from: f64,

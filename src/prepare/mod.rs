@@ -17,6 +17,6 @@ pub use early::EarlyConfig;
 pub use frame::{Column, Frame, FrameConfig, FrameError, Quantity, Reference, Row};
 pub use nested::Part;
 pub use scale::Scaler;
-pub use select::{SelectConfig, Selection};
+pub use select::{SelectConfig, SelectError, Selection};
 pub use split::{Fold, SplitConfig, SplitError};
-pub use tier::{TierConfig, Tiers};
+pub use tier::{TierConfig, TierError, Tiers};

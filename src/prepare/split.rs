@@ -160,7 +160,7 @@ impl SplitConfig {
                     let fold = leave_out(frame, &cell_indices(frame, group, &mut seen)?, 0);
                     Ok(Fold { name: format!("group{}", number + 1), ..fold })
                 };
-                groups.iter().enumerate().map(&mut group).collect::<Result<_, _>>()?
+                groups.iter().enumerate().map(&mut group).collect::<Result<_, SplitError>>()?
             }
             Self::Time { fraction, others } => {
                 if !(*fraction > 0.0 && *fraction < 1.0) {
@@ -230,7 +230,7 @@ fn stated(frame: &Frame) -> Result<Vec<Fold>, SplitError> {
         return Err(SplitError::NotStated { cell: without.id.to_string() });
     }
     let one = |repeat: usize| {
-        let of_cell = |cell: usize| frame.cells[cell].folds[repeat];
+        let of_cell = move |cell: usize| frame.cells[cell].folds[repeat];
         let last = (0..frame.cells.len()).map(of_cell).max().unwrap_or(0);
         (0..=last).map(move |fold| {
             let unseen: Vec<usize> = (0..frame.cells.len()).filter(|&c| of_cell(c) == fold).collect();

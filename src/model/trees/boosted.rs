@@ -48,6 +48,13 @@ impl Trees {
     }
 }
 
+/// Equal trees have one stored form.
+impl PartialEq for Trees {
+    fn eq(&self, other: &Self) -> bool {
+        self.to_json().ok() == other.to_json().ok()
+    }
+}
+
 impl TreeModel for Trees {
     fn inputs(&self) -> &[Input] {
         &self.inputs
