@@ -1,13 +1,23 @@
 //! A cell's first cycles: which records belong to which cycle, and the half cycles that descriptors look at.
 
+use std::cell::OnceCell;
 use std::ops::Range;
 
 use super::Window;
+use super::series::Table;
 use crate::cell::Phase;
 use crate::dataset::{Cell, Curve, Record, pairing};
 
-/// Current below which a half cycle neither charges nor discharges, as a share of the record's largest current [1].
-const REST_SHARE: f64 = 1e-3;
+/// Current below which a half cycle does not flow, over the largest one that flows its way [1].
+///
+/// NASA's sensors read up to 0.004 of it once the charger is off; chargers end the hold at 0.013 and above.
+const FLOW_SHARE: f64 = 5e-3;
+
+/// The same over the largest current of the record either way [1]: below it is noise, not a half cycle.
+const NOISE_SHARE: f64 = 1e-3;
+
+/// Successive samples that flow the other way which end a half cycle; fewer are a glitch.
+const TURN_SAMPLES: usize = 3;
 
 /// A cell as descriptors see it: the cycles of a window.
 #[derive(Debug)]
@@ -20,6 +30,8 @@ pub struct EarlyCell<'a> {
     pub nominal_ah: Option<f64>,
     /// Cycles of the window, ascending, those without any record left out.
     pub cycles: Vec<Cycle<'a>>,
+    /// Quantities of each cycle, once one has been asked for.
+    pub(super) table: OnceCell<Table>,
 }
 
 /// One cycle.
@@ -58,7 +70,7 @@ impl<'a> EarlyCell<'a> {
             }
             from = to;
         }
-        Self { cell, window, nominal_ah, cycles }
+        Self { cell, window, nominal_ah, cycles, table: OnceCell::new() }
     }
 
     /// Returns the cycle numbered `count`.
@@ -137,15 +149,29 @@ fn largest(records: &[Record], phase: Phase, sign: f64) -> Option<Half<'_>> {
     weighed.max_by(|(a, _), (b, _)| a.total_cmp(b)).map(|(_, half)| half)
 }
 
-/// Returns the longest run of samples whose current has the sign, short gaps included.
+/// Returns the run of samples that moves most one way (`sign` of its current), rests and glitches within it included.
 fn flowing(record: &Record, sign: f64) -> Range<usize> {
-    let current = &record.samples.current_ampere;
-    let largest = current.iter().filter(|i| i.is_finite()).fold(0.0_f64, |m, i| m.max(i.abs()));
-    let flows = |i: &f64| sign * i > REST_SHARE * largest;
-    let first = current.iter().position(flows);
-    let last = current.iter().rposition(flows);
-    match (first, last) {
-        (Some(first), Some(last)) => first..last + 1,
-        _ => 0..0,
+    let (time, current) = (&record.samples.time_second, &record.samples.current_ampere);
+    let finite = || current.iter().filter(|i| i.is_finite());
+    let toward = finite().fold(0.0_f64, |most, i| most.max(sign * i));
+    let either = finite().fold(0.0_f64, |most, i| most.max(i.abs()));
+    let least = (FLOW_SHARE * toward).max(NOISE_SHARE * either);
+    let (mut best, mut run, mut against) = ((0.0, 0..0), (0.0, 0..0), 0);
+    for (k, i) in current.iter().map(|i| sign * i).enumerate() {
+        if i > least {
+            let step = if k + 1 < time.len() { time[k + 1] - time[k] } else { 0.0 };
+            let from = if run.1.is_empty() { k } else { run.1.start };
+            run = (run.0 + if step.is_finite() { i * step } else { 0.0 }, from..k + 1);
+            against = 0;
+        } else if i < -least {
+            against += 1;
+        }
+        if run.0 > best.0 {
+            best = run.clone();
+        }
+        if against == TURN_SAMPLES {
+            run = (0.0, 0..0);
+        }
     }
+    if run.0 >= best.0 && best.0 > 0.0 { run.1 } else { best.1 }
 }

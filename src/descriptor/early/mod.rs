@@ -3,11 +3,24 @@
 //! A row says what it needs, where it was published and how it is computed. A value that cannot be computed is
 //! [`Missing`], with the reason, never 0. Names follow `<phase>_<signal>_<statistic>[_<window>]`.
 
+mod capacity;
+mod charge;
 pub mod cycles;
+mod efficiency;
+mod energy;
+mod flow;
+mod history;
+mod measure;
+pub mod series;
+mod source;
+pub mod statistic;
+mod thermal;
+mod voltage;
 
 use std::fmt;
 
 pub use cycles::{Cycle, EarlyCell, Half};
+pub use series::Quantity;
 
 use crate::dataset::Cell;
 
@@ -45,6 +58,10 @@ pub enum Need {
     Chronoamperometry,
     /// Impedance spectra.
     Impedance,
+    /// The tester's clock.
+    Clock,
+    /// Nominal capacity, stated or from usual charges.
+    Nominal,
     /// At least so many cycles in the window.
     Cycles(u32),
     /// A column of the source's own table, one cycle a row.
@@ -101,7 +118,16 @@ pub struct EarlyDescriptor {
 }
 
 /// Every family with its rows, in the order of the catalogue.
-pub const FAMILIES: &[(&str, &[EarlyDescriptor])] = &[];
+pub const FAMILIES: &[(&str, &[EarlyDescriptor])] = &[
+    ("capacity", capacity::DESCRIPTORS),
+    ("energy", energy::DESCRIPTORS),
+    ("efficiency", efficiency::DESCRIPTORS),
+    ("voltage", voltage::DESCRIPTORS),
+    ("charge", charge::DESCRIPTORS),
+    ("thermal", thermal::DESCRIPTORS),
+    ("history", history::DESCRIPTORS),
+    ("source", source::DESCRIPTORS),
+];
 
 /// Returns the whole catalogue.
 pub fn catalogue() -> impl Iterator<Item = &'static EarlyDescriptor> {
@@ -158,6 +184,8 @@ impl fmt::Display for Need {
             Self::Pulse => "current pulse",
             Self::Chronoamperometry => "chronoamperometry step",
             Self::Impedance => "impedance spectrum",
+            Self::Clock => "clock of the tester",
+            Self::Nominal => "nominal capacity",
             Self::Cycles(n) => return write!(f, "{n} cycles"),
             Self::Column(name) => return write!(f, "column `{name}`"),
             Self::Attribute(name) => return write!(f, "attribute `{name}`"),
