@@ -1,8 +1,10 @@
 //! A cell's first cycles: which records belong to which cycle, and the half cycles that descriptors look at.
 
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use super::Window;
+use super::curve::Curves;
 use crate::cell::Phase;
 use crate::dataset::{Cell, Curve, Record, pairing};
 
@@ -20,6 +22,8 @@ pub struct EarlyCell<'a> {
     pub nominal_ah: Option<f64>,
     /// Cycles of the window, ascending, those without any record left out.
     pub cycles: Vec<Cycle<'a>>,
+    /// Curves on a common grid, made when first asked for.
+    pub(super) curves: OnceLock<Curves>,
 }
 
 /// One cycle.
@@ -58,7 +62,7 @@ impl<'a> EarlyCell<'a> {
             }
             from = to;
         }
-        Self { cell, window, nominal_ah, cycles }
+        Self { cell, window, nominal_ah, cycles, curves: OnceLock::new() }
     }
 
     /// Returns the cycle numbered `count`.

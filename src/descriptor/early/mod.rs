@@ -3,7 +3,17 @@
 //! A row says what it needs, where it was published and how it is computed. A value that cannot be computed is
 //! [`Missing`], with the reason, never 0. Names follow `<phase>_<signal>_<statistic>[_<window>]`.
 
+mod capacity_difference;
+mod curve;
 pub mod cycles;
+mod difference;
+mod differential_voltage;
+mod incremental_capacity;
+mod incremental_drift;
+mod path;
+mod peak_track;
+mod shape;
+mod voltage_curve;
 
 use std::fmt;
 
@@ -101,7 +111,13 @@ pub struct EarlyDescriptor {
 }
 
 /// Every family with its rows, in the order of the catalogue.
-pub const FAMILIES: &[(&str, &[EarlyDescriptor])] = &[];
+pub const FAMILIES: &[(&str, &[EarlyDescriptor])] = &[
+    ("capacity difference", capacity_difference::DESCRIPTORS),
+    ("incremental capacity", incremental_capacity::DESCRIPTORS),
+    ("incremental capacity over cycles", incremental_drift::DESCRIPTORS),
+    ("differential voltage", differential_voltage::DESCRIPTORS),
+    ("voltage curve", voltage_curve::DESCRIPTORS),
+];
 
 /// Returns the whole catalogue.
 pub fn catalogue() -> impl Iterator<Item = &'static EarlyDescriptor> {
