@@ -4,6 +4,7 @@ mod error;
 pub mod integrate;
 pub mod interpolate;
 pub mod rank;
+pub mod peak;
 pub mod smooth;
 
 pub use error::SignalError;

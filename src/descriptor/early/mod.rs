@@ -16,6 +16,16 @@ mod source;
 pub mod statistic;
 mod thermal;
 mod voltage;
+mod capacity_difference;
+mod curve;
+mod difference;
+mod differential_voltage;
+mod incremental_capacity;
+mod incremental_drift;
+mod path;
+mod peak_track;
+mod shape;
+mod voltage_curve;
 
 use std::fmt;
 
@@ -127,6 +137,11 @@ pub const FAMILIES: &[(&str, &[EarlyDescriptor])] = &[
     ("thermal", thermal::DESCRIPTORS),
     ("history", history::DESCRIPTORS),
     ("source", source::DESCRIPTORS),
+    ("capacity difference", capacity_difference::DESCRIPTORS),
+    ("incremental capacity", incremental_capacity::DESCRIPTORS),
+    ("incremental capacity over cycles", incremental_drift::DESCRIPTORS),
+    ("differential voltage", differential_voltage::DESCRIPTORS),
+    ("voltage curve", voltage_curve::DESCRIPTORS),
 ];
 
 /// Returns the whole catalogue.
