@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::Window;
+use super::probes::Probes;
 use crate::cell::Phase;
 use crate::dataset::{Cell, Curve, Record, pairing};
 
@@ -20,6 +21,8 @@ pub struct EarlyCell<'a> {
     pub nominal_ah: Option<f64>,
     /// Cycles of the window, ascending, those without any record left out.
     pub cycles: Vec<Cycle<'a>>,
+    /// Titrations, rests, holds, spectra and pulses, each found when first asked for.
+    pub(super) probes: Probes,
 }
 
 /// One cycle.
@@ -58,7 +61,7 @@ impl<'a> EarlyCell<'a> {
             }
             from = to;
         }
-        Self { cell, window, nominal_ah, cycles }
+        Self { cell, window, nominal_ah, cycles, probes: Probes::default() }
     }
 
     /// Returns the cycle numbered `count`.

@@ -3,7 +3,21 @@
 //! A row says what it needs, where it was published and how it is computed. A value that cannot be computed is
 //! [`Missing`], with the reason, never 0. Names follow `<phase>_<signal>_<statistic>[_<window>]`.
 
+mod aggregate;
+mod chronoamperometry;
 pub mod cycles;
+mod gitt;
+mod impedance;
+mod probes;
+mod pulse;
+mod relaxation;
+mod rest;
+mod spectrum;
+mod switch;
+#[cfg(test)]
+mod titrated;
+mod titration;
+mod trace;
 
 use std::fmt;
 
@@ -101,7 +115,13 @@ pub struct EarlyDescriptor {
 }
 
 /// Every family with its rows, in the order of the catalogue.
-pub const FAMILIES: &[(&str, &[EarlyDescriptor])] = &[];
+pub const FAMILIES: &[(&str, &[EarlyDescriptor])] = &[
+    ("relaxation", relaxation::DESCRIPTORS),
+    ("gitt", gitt::DESCRIPTORS),
+    ("chronoamperometry", chronoamperometry::DESCRIPTORS),
+    ("pulse", pulse::DESCRIPTORS),
+    ("impedance", impedance::DESCRIPTORS),
+];
 
 /// Returns the whole catalogue.
 pub fn catalogue() -> impl Iterator<Item = &'static EarlyDescriptor> {
