@@ -1,10 +1,13 @@
 //! Numerical work on sampled curves: slices in, slices out, no domain knowledge.
 
+pub mod circle;
 mod error;
+pub mod exponential;
 pub mod integrate;
 pub mod interpolate;
 pub mod rank;
 pub mod peak;
+pub mod line;
 pub mod smooth;
 
 pub use error::SignalError;

@@ -7,6 +7,7 @@ use std::sync::OnceLock;
 use super::Window;
 use super::series::Table;
 use super::curve::Curves;
+use super::probes::Probes;
 use crate::cell::Phase;
 use crate::dataset::{Cell, Curve, Record, pairing};
 
@@ -36,6 +37,8 @@ pub struct EarlyCell<'a> {
     pub(super) table: OnceCell<Table>,
     /// Curves on a common grid, made when first asked for.
     pub(super) curves: OnceLock<Curves>,
+    /// Titrations, rests, holds, spectra and pulses, each found when first asked for.
+    pub(super) probes: Probes,
 }
 
 /// One cycle.
@@ -74,7 +77,8 @@ impl<'a> EarlyCell<'a> {
             }
             from = to;
         }
-        Self { cell, window, nominal_ah, cycles, table: OnceCell::new(), curves: OnceLock::new() }
+        let (table, curves, probes) = (OnceCell::new(), OnceLock::new(), Probes::default());
+        Self { cell, window, nominal_ah, cycles, table, curves, probes }
     }
 
     /// Returns the cycle numbered `count`.

@@ -26,6 +26,20 @@ mod path;
 mod peak_track;
 mod shape;
 mod voltage_curve;
+mod aggregate;
+mod chronoamperometry;
+mod gitt;
+mod impedance;
+mod probes;
+mod pulse;
+mod relaxation;
+mod rest;
+mod spectrum;
+mod switch;
+#[cfg(test)]
+mod titrated;
+mod titration;
+mod trace;
 
 use std::fmt;
 
@@ -142,6 +156,11 @@ pub const FAMILIES: &[(&str, &[EarlyDescriptor])] = &[
     ("incremental capacity over cycles", incremental_drift::DESCRIPTORS),
     ("differential voltage", differential_voltage::DESCRIPTORS),
     ("voltage curve", voltage_curve::DESCRIPTORS),
+    ("relaxation", relaxation::DESCRIPTORS),
+    ("gitt", gitt::DESCRIPTORS),
+    ("chronoamperometry", chronoamperometry::DESCRIPTORS),
+    ("pulse", pulse::DESCRIPTORS),
+    ("impedance", impedance::DESCRIPTORS),
 ];
 
 /// Returns the whole catalogue.
