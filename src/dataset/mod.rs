@@ -30,8 +30,15 @@ pub struct Cell {
     pub facts: CellFacts,
     /// Records in the order of the test; may be empty for a table of ready-made inputs.
     pub records: Vec<Record>,
-    /// Ready-made inputs, one cycle a row; `None` for raw data.
+    /// Ready-made inputs, one cycle a row; beside records, what the source sums up of each cycle; `None` without either.
     pub table: Option<CycleTable>,
+}
+
+impl Cell {
+    /// Returns whether the cell is a table of ready-made inputs and nothing else; a table may also stand beside records.
+    pub fn is_table(&self) -> bool {
+        self.table.is_some() && self.records.is_empty()
+    }
 }
 
 /// What the source says of a cell, or the person who imported it.

@@ -60,6 +60,9 @@ pub struct CellEntry {
     pub records: BTreeMap<Phase, usize>,
     /// Number of samples of all records.
     pub samples: usize,
+    /// Number of records with a curve of capacity against voltage.
+    #[serde(default)]
+    pub curves: usize,
     /// Rows of the table of ready-made inputs.
     pub input_rows: usize,
     /// Files of the cell with their SHA-256.
@@ -191,6 +194,31 @@ impl Store {
         let wanted = |e: &&CellEntry| only.is_none_or(|ids| ids.contains(&e.id));
         let entries: Vec<&CellEntry> = manifest.cells.iter().filter(wanted).collect();
         entries.into_par_iter().map(|e| load_cell(&folder, e)).collect()
+    }
+
+    /// Loads one cell of a dataset, an entry of its manifest, after verifying the hashes of its tables.
+    ///
+    /// A fleet that is larger than the memory goes through this or [`Store::batches`].
+    ///
+    /// # Errors
+    /// [`StoreError::Changed`] or [`StoreError::File`].
+    pub fn load_one(&self, name: &str, entry: &CellEntry) -> Result<Cell, StoreError> {
+        load_cell(&self.root.join(name).join("cells"), entry)
+    }
+
+    /// Loads the cells of a dataset in the order of its manifest, `n_cells` (at least 1) at a time on all cores.
+    ///
+    /// No more than one batch is in memory if the caller drops each before it asks for the next.
+    ///
+    /// # Errors
+    /// Each batch as [`Store::load_one`].
+    pub fn batches<'a>(
+        &'a self,
+        manifest: &'a Manifest,
+        n_cells: usize,
+    ) -> impl Iterator<Item = Result<Vec<Cell>, StoreError>> + 'a {
+        let load = |e: &CellEntry| self.load_one(&manifest.name, e);
+        manifest.cells.chunks(n_cells.max(1)).map(move |entries| entries.par_iter().map(load).collect())
     }
 
     /// Stores `cells` under `manifest.name`; `manifest.cells` is filled in here.
@@ -341,6 +369,7 @@ fn write_cell(folder: &Path, cell: &Cell) -> Result<CellEntry, StoreError> {
         facts: cell.facts.clone(),
         records,
         samples: cell.records.iter().map(|r| r.samples.len()).sum(),
+        curves: cell.records.iter().filter(|r| r.curve.is_some()).count(),
         input_rows: cell.table.as_ref().map_or(0, |t| t.cycle_count.len()),
         tables,
     })
@@ -403,6 +432,23 @@ mod tests {
             1,
             "nothing hidden is left"
         );
+    }
+
+    #[test]
+    fn cells_come_one_at_a_time_or_a_few_as_they_come_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::new(folder.path());
+        let stored = ["C", "A/1", "B"].map(cell);
+        let manifest = store.import(manifest("n"), &stored, OnExisting::Refuse).unwrap();
+        let whole = store.load("n", None).unwrap();
+        let batches: Vec<Vec<Cell>> = store.batches(&manifest, 2).map(Result::unwrap).collect();
+        assert_eq!(batches.iter().map(Vec::len).collect::<Vec<_>>(), [2, 1]);
+        assert_eq!(batches.concat(), whole);
+        assert_eq!(store.batches(&manifest, 0).count(), 3);
+        assert_eq!(store.load_one("n", &manifest.cells[1]).unwrap(), whole[1]);
+        file::write_atomic(&folder.path().join("datasets/n/cells/C.records.parquet"), b"x").unwrap();
+        let last = store.batches(&manifest, 2).nth(1).unwrap();
+        assert!(matches!(last, Err(StoreError::Changed { .. })));
     }
 
     #[test]

@@ -41,6 +41,8 @@ pub struct Totals {
     pub records: BTreeMap<Phase, usize>,
     /// Number of samples.
     pub samples: usize,
+    /// Number of records with a curve of capacity against voltage.
+    pub curves: usize,
     /// Number of discharges, or of rows of ready-made inputs with a capacity column.
     pub discharges: usize,
     /// Rows of ready-made inputs.
@@ -58,6 +60,8 @@ pub struct CellInNumbers {
     pub records: BTreeMap<Phase, usize>,
     /// Number of samples.
     pub samples: usize,
+    /// Number of records with a curve of capacity against voltage.
+    pub curves: usize,
     /// Rows of ready-made inputs.
     pub input_rows: usize,
     /// Number of discharges, or of rows with a capacity.
@@ -88,9 +92,9 @@ pub fn summary(manifest: &Manifest, cells: &[Cell]) -> DatasetSummary {
 
 /// Returns the capacity [Ah] of each discharge of a cell with its number from 1: stated, else integrated, else NaN.
 ///
-/// A table of ready-made inputs has one value a row, that of its first label in Ah, with the row's cycle.
+/// A table of ready-made inputs without records has one value a row, that of its first label in Ah, with the row's cycle.
 pub fn capacities(cell: &Cell) -> Vec<(u32, f64)> {
-    if let Some(table) = &cell.table {
+    if let Some(table) = cell.table.as_ref().filter(|_| cell.is_table()) {
         let label = table.columns.iter().find(|c| c.label && c.unit == "Ah");
         let values = label.map(|c| c.values.as_slice()).unwrap_or_default();
         return table.cycle_count.iter().copied().zip(values.iter().copied()).collect();
@@ -115,6 +119,7 @@ fn in_numbers(cell: &Cell) -> CellInNumbers {
         facts: cell.facts.clone(),
         records,
         samples: cell.records.iter().map(|r| r.samples.len()).sum(),
+        curves: cell.records.iter().filter(|r| r.curve.is_some()).count(),
         input_rows: cell.table.as_ref().map_or(0, |t| t.cycle_count.len()),
         discharges: capacities.len(),
         first_capacity_ah: known().next(),
@@ -136,6 +141,7 @@ fn totals(cells: &[CellInNumbers]) -> Totals {
             *totals.records.entry(*phase).or_default() += n;
         }
         totals.samples += cell.samples;
+        totals.curves += cell.curves;
         totals.discharges += cell.discharges;
         totals.input_rows += cell.input_rows;
     }

@@ -1,4 +1,8 @@
 //! Canonical tables on disk: a cell as Parquet columns with Battery Data Format names, and back.
+//!
+//! `curves` has one of two forms. Where all curves of a cell stand on one grid of voltages, bit by bit, it is a matrix:
+//! a row a point of the grid, the column `voltage_volt` once, and a column `capacity_ah:<record_count>` a record. Else it is
+//! long: a row a point, with the columns `record_count`, `voltage_volt` and `capacity_ah`.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,15 +14,18 @@ use polars::prelude::{
 };
 use rayon::prelude::*;
 
-use super::{Cell, CellFacts, CycleColumn, CycleTable, Record, Samples, Spectrum};
+use super::{Cell, CellFacts, Curve, CycleColumn, CycleTable, Record, Samples, Spectrum};
 use crate::cell::{CellId, Phase};
 use crate::file::{self, FileError, HashingWriter};
 
 /// The Parquet files of a cell, each `<file stem>.<name>.parquet`.
-pub const TABLES: [&str; 4] = ["records", "samples", "spectra", "inputs"];
+pub const TABLES: [&str; 5] = ["records", "samples", "spectra", "curves", "inputs"];
 
 /// Mark before a label column's name in the table of ready-made inputs.
 const LABEL_MARK: &str = "label:";
+
+/// Begin of the name of a capacity column in a matrix of curves; the index of the record follows.
+const CURVE_MARK: &str = "capacity_ah:";
 
 /// Level of zstd: on NASA's samples level 3 saves 5 % of the bytes.
 const ZSTD_LEVEL: i32 = 1;
@@ -46,6 +53,7 @@ pub fn write_cell(folder: &Path, stem: &str, cell: &Cell) -> Result<BTreeMap<Str
             "records" => Box::new(std::iter::once_with(|| records_frame(cell))),
             "samples" => Box::new(batches(&cell.records).into_iter().map(samples_frame)),
             "spectra" => Box::new(std::iter::once_with(|| spectra_frame(cell))),
+            "curves" => Box::new(std::iter::once_with(|| curves_frame(cell))),
             _ => Box::new(std::iter::once_with(|| inputs_frame(cell))),
         };
         let sha256 = write_frames(&folder.join(&name), frames.as_mut())?;
@@ -72,6 +80,9 @@ pub fn read_cell(folder: &Path, stem: &str, id: CellId, facts: CellFacts) -> Res
     }
     if let Some(f) = frame("spectra")? {
         fill_spectra(&mut records, &f).map_err(|e| bad("spectra", e))?;
+    }
+    if let Some(f) = frame("curves")? {
+        fill_curves(&mut records, &f).map_err(|e| bad("curves", e))?;
     }
     let table = match frame("inputs")? {
         Some(f) => Some(inputs_from(&f).map_err(|e| bad("inputs", e))?),
@@ -207,6 +218,32 @@ fn spectra_frame(cell: &Cell) -> Framed {
     ])
 }
 
+/// A matrix where all curves stand on one grid, else one row a point.
+fn curves_frame(cell: &Cell) -> Framed {
+    let curves: Vec<(u32, &Curve)> =
+        cell.records.iter().filter_map(|r| r.curve.as_ref().map(|c| (r.index, c))).collect();
+    let Some((_, first)) = curves.first() else { return Ok(DataFrame::empty()) };
+    let grid = &first.voltage_volt;
+    if curves.iter().all(|(_, c)| same_bits(&c.voltage_volt, grid)) {
+        let mut columns = vec![numbers("voltage_volt", grid.clone())];
+        columns.extend(curves.iter().map(|(i, c)| numbers(&format!("{CURVE_MARK}{i}"), c.capacity_ah.clone())));
+        return DataFrame::new_infer_height(columns);
+    }
+    let joined = |get: fn(&Curve) -> &Vec<f64>| {
+        curves.iter().map(|(_, c)| get(c).as_slice()).collect::<Vec<_>>().concat()
+    };
+    let owner = curves.iter().flat_map(|(i, c)| std::iter::repeat_n(*i, c.voltage_volt.len())).collect();
+    DataFrame::new_infer_height(vec![
+        counts("record_count", owner),
+        numbers("voltage_volt", joined(|c| &c.voltage_volt)),
+        numbers("capacity_ah", joined(|c| &c.capacity_ah)),
+    ])
+}
+
+fn same_bits(a: &[f64], b: &[f64]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.to_bits() == b.to_bits())
+}
+
 /// Columns of ready-made inputs are `[label:]<name> / <unit>` on disk.
 fn inputs_frame(cell: &Cell) -> Framed {
     let Some(table) = &cell.table else { return Ok(DataFrame::empty()) };
@@ -272,6 +309,26 @@ fn fill_spectra(records: &mut [Record], frame: &DataFrame) -> std::result::Resul
             real_ohm: real[from..to].to_vec(),
             imaginary_ohm: imaginary[from..to].to_vec(),
         });
+    }
+    Ok(())
+}
+
+fn fill_curves(records: &mut [Record], frame: &DataFrame) -> std::result::Result<(), PolarsError> {
+    let voltage = column(frame, "voltage_volt")?;
+    if frame.get_column_index("record_count").is_some() {
+        let capacity = column(frame, "capacity_ah")?;
+        for (position, from, to) in runs(records, &owners(frame)?) {
+            let (voltage_volt, capacity_ah) = (voltage[from..to].to_vec(), capacity[from..to].to_vec());
+            records[position].curve = Some(Curve { voltage_volt, capacity_ah });
+        }
+        return Ok(());
+    }
+    let named = frame.get_column_names().into_iter();
+    let named = named.filter_map(|n| Some((n.as_str(), n.strip_prefix(CURVE_MARK)?.parse::<u32>().ok()?)));
+    let (names, owners): (Vec<&str>, Vec<u32>) = named.unzip();
+    for (position, at, _) in runs(records, &owners) {
+        let capacity_ah = column(frame, names[at])?;
+        records[position].curve = Some(Curve { voltage_volt: voltage.clone(), capacity_ah });
     }
     Ok(())
 }
@@ -376,6 +433,56 @@ mod tests {
         write_cell(folder.path(), "a", &cell).unwrap();
         let back = read_cell(folder.path(), "a", cell.id.clone(), cell.facts.clone()).unwrap();
         assert_eq!(back, cell);
+    }
+
+    fn with_curves(curves: &[(u32, &[f64], &[f64])]) -> Cell {
+        let record = |&(index, voltage, capacity): &(u32, &[f64], &[f64])| {
+            let mut record = Record::new(index, Phase::Discharge);
+            record.curve = Some(Curve { voltage_volt: voltage.into(), capacity_ah: capacity.into() });
+            record
+        };
+        let mut records: Vec<Record> = curves.iter().map(record).collect();
+        records.push(Record::new(99, Phase::Rest));
+        Cell { records, table: None, ..cell() }
+    }
+
+    fn curve_columns(cell: &Cell) -> Vec<String> {
+        let folder = tempfile::tempdir().unwrap();
+        write_cell(folder.path(), "a", cell).unwrap();
+        let back = read_cell(folder.path(), "a", cell.id.clone(), cell.facts.clone()).unwrap();
+        assert_eq!(format!("{back:?}"), format!("{cell:?}"), "NaN compares as text");
+        let frame = read_frame(&folder.path().join("a.curves.parquet")).unwrap().unwrap();
+        frame.get_column_names().into_iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn curves_on_one_grid_store_it_once_and_others_a_row_a_point() {
+        let (grid, q) = ([3.5, 3.4, 2.0], [0.0, f64::NAN, 1.0]);
+        let same = with_curves(&[(0, &grid, &q), (7, &grid, &[0.0, 0.5, 0.9])]);
+        assert_eq!(curve_columns(&same), ["voltage_volt", "capacity_ah:0", "capacity_ah:7"]);
+        let other = with_curves(&[(0, &grid, &q), (7, &[3.5, 3.4 - 1e-15, 2.0], &q), (8, &[3.0], &[0.1])]);
+        assert_eq!(curve_columns(&other), ["record_count", "voltage_volt", "capacity_ah"]);
+        let single = with_curves(&[(4, &[3.0, f64::NAN], &[0.0, 0.1])]);
+        assert_eq!(curve_columns(&single), ["voltage_volt", "capacity_ah:4"]);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_curves_come_back(
+            curves in proptest::collection::vec(proptest::collection::vec((0.0_f64..5.0, 0.0_f64..2.0), 1..6), 1..6),
+            shared in proptest::bool::ANY,
+        ) {
+            let mut split: Vec<(Vec<f64>, Vec<f64>)> = curves.into_iter().map(|c| c.into_iter().unzip()).collect();
+            if shared {
+                let grid = split[0].0.clone();
+                split.retain(|(v, _)| v.len() == grid.len());
+                split.iter_mut().for_each(|(v, _)| v.clone_from(&grid));
+            }
+            let curves: Vec<_> =
+                (0..).zip(&split).map(|(i, (v, q))| (2 * i, v.as_slice(), q.as_slice())).collect();
+            let n_columns = curve_columns(&with_curves(&curves)).len();
+            proptest::prop_assert!(!shared || n_columns == 1 + curves.len());
+        }
     }
 
     impl Record {

@@ -229,7 +229,7 @@ fn summarise(config: &ExperimentConfig, cells: &[Cell], frame: &Frame) -> String
     let set_aside = frame.rows.iter().filter(|r| r.set_aside.is_some()).count();
     let synthetic =
         if cells.iter().any(|c| c.facts.synthetic) { " · synthetic cells of a simulator" } else { "" };
-    let raw = cells.iter().any(|c| c.table.is_none() && !pairing::discharges(c).is_empty());
+    let raw = cells.iter().any(|c| !c.is_table() && !pairing::discharges(c).is_empty());
     let what = if raw { "discharges" } else { "rows" };
     let synthetic = match &config.target {
         TargetConfig::Synthetic { law, .. } => {

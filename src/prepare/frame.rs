@@ -171,7 +171,7 @@ impl Frame {
     /// # Errors
     /// Every variant of [`FrameError`].
     pub fn new(cells: &[Cell], config: &FrameConfig) -> Result<Self, FrameError> {
-        let is_table = cells.first().is_some_and(|c| c.table.is_some());
+        let is_table = cells.first().is_some_and(Cell::is_table);
         let mut frame = Self {
             inputs: if is_table { table_columns(&cells[0], config)? } else { descriptor_columns(config)? },
             stress: config.stress.iter().filter_map(|n| stress_column(n)).collect(),
@@ -222,9 +222,10 @@ impl Frame {
     fn push_cell(&mut self, cell: &Cell, config: &FrameConfig) -> Result<(), FrameError> {
         let from = self.rows.len();
         let cell_idx = self.cells.len();
-        match &cell.table {
-            Some(_) => self.push_table(cell, cell_idx),
-            None => self.push_discharges(cell, cell_idx),
+        if cell.is_table() {
+            self.push_table(cell, cell_idx);
+        } else {
+            self.push_discharges(cell, cell_idx);
         }
         let usable: Vec<f64> =
             (from..self.rows.len()).map(|r| self.rows[r].truth).filter(|c| c.is_finite()).collect();

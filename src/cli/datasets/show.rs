@@ -43,6 +43,9 @@ fn heading(shown: &DatasetSummary) -> String {
         let n_records: usize = totals.records.values().sum();
         parts.push(format!("{} ({})", counted(n_records as u64, "record"), phases(&totals.records)));
         parts.push(counted(totals.samples as u64, "sample"));
+        if totals.curves > 0 {
+            parts.push(counted(totals.curves as u64, "curve"));
+        }
     }
     if totals.input_rows > 0 {
         parts.push(counted(totals.input_rows as u64, "row"));

@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 pub use rule::{
-    ABORTED_AH, ABORTED_SHARE, CAPACITY_MISMATCH, HIGHEST_C_RATE, RULES, Rule, RuleRow, Scope, Severity,
+    ABORTED_AH, ABORTED_SHARE, CAPACITY_MISMATCH, CURVE_SHARE, HIGHEST_C_RATE, RULES, Rule, RuleRow, Scope, Severity,
     TEMPERATURE_RANGE, Threshold, VOLTAGE_RANGE, WHOLE_FIRST_CHARGE,
 };
 
@@ -236,7 +236,7 @@ fn n_rows(cell: &Cell) -> u64 {
 mod tests {
     use super::example::{cell, nasa_sequence};
     use super::*;
-    use crate::dataset::{CycleColumn, CycleTable, Samples};
+    use crate::dataset::{Curve, CycleColumn, CycleTable, Samples};
 
     type Spoil = fn(&mut Cell);
 
@@ -260,6 +260,38 @@ mod tests {
             record.stated_capacity_ah = Some(1.75);
         }
         cell
+    }
+
+    /// A cell of which the source gives discharge curves and capacities only.
+    fn summed_up() -> Cell {
+        let mut cell = cell(&[(Phase::Discharge, -1.8), (Phase::Discharge, -1.7), (Phase::Discharge, -1.7)]);
+        for record in &mut cell.records {
+            record.samples = Samples::default();
+            record.stated_capacity_ah = Some(1.75);
+        }
+        let curve = Curve { voltage_volt: vec![3.5, 3.0, 2.0], capacity_ah: vec![-0.001, 1.0, 1.74] };
+        cell.records[0].curve = Some(curve.clone());
+        cell.records[1].curve = Some(curve);
+        cell
+    }
+
+    #[test]
+    fn curves_and_stated_capacities_need_no_samples() {
+        let rules = |cell: Cell| check(&[cell]).findings.iter().map(|f| (f.rule, f.record)).collect::<Vec<_>>();
+        let always = [(Rule::NoSamples, None), (Rule::NoChargeRecords, None)];
+        let spoilt = |rule, index, spoil: &dyn Fn(&mut Record)| {
+            let mut cell = summed_up();
+            spoil(&mut cell.records[index as usize]);
+            let found: Vec<_> = rules(cell).into_iter().filter(|f| !always.contains(f)).collect();
+            assert_eq!(found.first(), Some(&(rule, Some(index))), "{found:?}");
+        };
+        assert_eq!(rules(summed_up()), always);
+        // Nominal are 2 Ah: the limits lie at -0.1 and 2.4 Ah.
+        spoilt(Rule::CurveOutOfRange, 0, &|r| r.curve.as_mut().unwrap().capacity_ah[2] = 2.41);
+        spoilt(Rule::CurveOutOfRange, 1, &|r| r.curve.as_mut().unwrap().capacity_ah[0] = -0.11);
+        spoilt(Rule::NonFiniteSample, 1, &|r| r.curve.as_mut().unwrap().capacity_ah[1] = f64::NAN);
+        spoilt(Rule::MissingSamples, 2, &|r| r.stated_capacity_ah = None);
+        spoilt(Rule::MissingSamples, 2, &|r| r.reader_notes.push("samples: there is no file".into()));
     }
 
     fn table(columns: &[(&str, bool, [f64; 4])], cycle_count: [u32; 4]) -> Cell {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    ABORTED_AH, ABORTED_SHARE, CAPACITY_MISMATCH, Finding, HIGHEST_C_RATE, Rule, TEMPERATURE_RANGE,
+    ABORTED_AH, ABORTED_SHARE, CAPACITY_MISMATCH, CURVE_SHARE, Finding, HIGHEST_C_RATE, Rule, TEMPERATURE_RANGE,
     VOLTAGE_RANGE,
 };
 use crate::cell::Phase;
@@ -18,6 +18,7 @@ pub(super) fn check(cell: &Cell, record: &Record, findings: &mut Vec<Finding>) {
     check_presence(cell, record, findings);
     check_samples(cell, record, findings);
     check_ranges(cell, record, findings);
+    check_curve(cell, record, findings);
     check_notes(cell, record, findings);
     check_capacity(cell, record, findings);
 }
@@ -64,7 +65,7 @@ fn check_presence(cell: &Cell, record: &Record, findings: &mut Vec<Finding>) {
         let notes: Vec<&str> = other_notes(record).map(String::as_str).collect();
         let found = if notes.is_empty() { format!("{n_samples} samples") } else { notes.join("; ") };
         findings.push(Finding::of_record(rule, cell, record, 1, found));
-    } else if record.phase != Phase::Impedance && n_samples < FEWEST_SAMPLES {
+    } else if record.phase != Phase::Impedance && !is_summed_up(record) && n_samples < FEWEST_SAMPLES {
         let found = format!("{n_samples} samples");
         findings.push(Finding::of_record(Rule::TooFewSamples, cell, record, n_samples, found));
     }
@@ -73,20 +74,29 @@ fn check_presence(cell: &Cell, record: &Record, findings: &mut Vec<Finding>) {
 /// Returns the rule for what the record should hold and does not.
 fn missing(record: &Record) -> Option<Rule> {
     match record.phase {
-        _ if !record.samples.is_empty() => None,
+        _ if !record.samples.is_empty() || is_summed_up(record) => None,
         Phase::Impedance if record.spectrum.as_ref().is_some_and(|s| !s.real_ohm.is_empty()) => None,
         Phase::Impedance => Some(Rule::MissingSpectrum),
         _ => Some(Rule::MissingSamples),
     }
 }
 
+/// Returns whether the source gives no samples of the record but what matters in them: its curve, or its capacity.
+///
+/// A note of the reader says that there should be samples.
+pub(super) fn is_summed_up(record: &Record) -> bool {
+    let stated = record.phase == Phase::Discharge && record.stated_capacity_ah.is_some();
+    record.samples.is_empty() && (record.curve.is_some() || (stated && record.reader_notes.is_empty()))
+}
+
 fn check_samples(cell: &Cell, record: &Record, findings: &mut Vec<Finding>) {
     let samples = &record.samples;
     let time: Vec<f64> = samples.time_second.iter().copied().filter(|t| t.is_finite()).collect();
-    let gaps = n_gaps(samples) + record.spectrum.as_ref().map_or(0, n_non_finite);
+    let gaps = n_gaps(samples) + record.spectrum.as_ref().map_or(0, n_non_finite) + n_curve_gaps(record);
     let repeats = time.windows(2).filter(|t| (t[0] - t[1]).abs() <= 0.0).count();
     let backward = time.windows(2).filter(|t| t[1] < t[0]).count();
-    let of = samples.len().max(record.spectrum.as_ref().map_or(0, |s| s.real_ohm.len()));
+    let spectrum_len = record.spectrum.as_ref().map_or(0, |s| s.real_ohm.len());
+    let of = samples.len().max(spectrum_len).max(record.curve.as_ref().map_or(0, |c| c.voltage_volt.len()));
     for (rule, count) in
         [(Rule::NonFiniteSample, gaps), (Rule::DuplicatedTime, repeats), (Rule::TimeOutOfOrder, backward)]
     {
@@ -117,6 +127,12 @@ pub(super) fn is_missing(signal: &[f64]) -> bool {
 fn n_non_finite(spectrum: &Spectrum) -> usize {
     let parts = spectrum.real_ohm.iter().zip(&spectrum.imaginary_ohm);
     parts.filter(|(re, im)| !re.is_finite() || !im.is_finite()).count()
+}
+
+/// Returns the number of points of a curve that lack their voltage or capacity.
+fn n_curve_gaps(record: &Record) -> usize {
+    let points = record.curve.iter().flat_map(|c| c.voltage_volt.iter().zip(&c.capacity_ah));
+    points.filter(|(v, q)| !v.is_finite() || !q.is_finite()).count()
 }
 
 /// Returns unit and values of time, voltage, current and temperature.
@@ -150,6 +166,17 @@ fn check_ranges(cell: &Cell, record: &Record, findings: &mut Vec<Finding>) {
             let found = format!("{} of {} samples, up to {worst:.3} {unit}", outside.len(), values.len());
             findings.push(Finding::of_record(rule, cell, record, outside.len(), found));
         }
+    }
+}
+
+fn check_curve(cell: &Cell, record: &Record, findings: &mut Vec<Finding>) {
+    let Some((curve, nominal_ah)) = record.curve.as_ref().zip(cell.facts.nominal_capacity_ah) else { return };
+    let range = CURVE_SHARE.map(|share| share * nominal_ah);
+    let outside = |q: &&f64| q.is_finite() && !(range[0]..=range[1]).contains(*q);
+    let outside: Vec<f64> = curve.capacity_ah.iter().filter(outside).copied().collect();
+    if let Some(worst) = outside.iter().max_by(|a, b| a.abs().total_cmp(&b.abs())) {
+        let found = format!("{} of {} points, up to {worst:.3} Ah", outside.len(), curve.capacity_ah.len());
+        findings.push(Finding::of_record(Rule::CurveOutOfRange, cell, record, outside.len(), found));
     }
 }
 

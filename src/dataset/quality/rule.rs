@@ -24,6 +24,9 @@ pub const HIGHEST_C_RATE: f64 = 20.0;
 /// Lowest and highest credible temperature of a cell under test [degrees Celsius].
 pub const TEMPERATURE_RANGE: [f64; 2] = [-40.0, 100.0];
 
+/// Lowest and highest credible capacity of a curve, as a share of the nominal capacity [1].
+pub const CURVE_SHARE: [f64; 2] = [-0.05, 1.2];
+
 /// Least charge of a whole first charge, as a share of the cell's usual charge [1].
 pub const WHOLE_FIRST_CHARGE: f64 = 0.8;
 
@@ -35,6 +38,7 @@ pub enum Rule {
     EmptyCell,
     MissingSamples,
     MissingSpectrum,
+    NoSamples,
     MissingSignal,
     TooFewSamples,
     NonFiniteSample,
@@ -43,6 +47,7 @@ pub enum Rule {
     VoltageOutOfRange,
     CurrentOutOfRange,
     TemperatureOutOfRange,
+    CurveOutOfRange,
     ConstantVoltage,
     UnreadableValue,
     UnparsableCapacity,
@@ -134,13 +139,17 @@ impl Rule {
 }
 
 /// Every rule, in the order of [`Rule`].
-pub const RULES: [RuleRow; 28] = [
+pub const RULES: [RuleRow; 30] = [
     row(Rule::EmptyCell, "empty_cell", Severity::Unusable, Scope::Cell)
         .says("the cell has neither records nor a table", "nothing can be learnt from the cell"),
     row(Rule::MissingSamples, "missing_samples", Severity::Unusable, Scope::Record)
         .says("the source lists the record without its samples", "no input can be computed from the record"),
     row(Rule::MissingSpectrum, "missing_spectrum", Severity::Note, Scope::Record)
         .says("the impedance record has no spectrum", "only the resistances that the source states can be used"),
+    row(Rule::NoSamples, "no_samples", Severity::Note, Scope::Cell).says(
+        "the source gives curves or capacities of the cell and no samples",
+        "inputs from samples are missing",
+    ),
     row(Rule::MissingSignal, "missing_signal", Severity::Note, Scope::Cell).says(
         "a signal has no finite value in some records of the cell that have samples",
         "inputs from that signal are missing there",
@@ -167,6 +176,13 @@ pub const RULES: [RuleRow; 28] = [
     row(Rule::TemperatureOutOfRange, "temperature_out_of_range", Severity::Warning, Scope::Record)
         .says("a temperature is not one of a cell under test", "extremes of the temperature cannot be trusted")
         .beyond(TEMPERATURE_RANGE[1], "degrees Celsius", "-40 to 100: beyond it cells freeze or run away"),
+    row(Rule::CurveOutOfRange, "curve_out_of_range", Severity::Warning, Scope::Record)
+        .says("a curve holds capacities that the cell cannot have", "whatever is made of the curve there is wrong")
+        .beyond(
+            CURVE_SHARE[1],
+            "of nominal",
+            "-0.05 to 1.2: spikes of -9.7 and 49 Ah stand in curves of 1.1 Ah cells (Severson et al. 2019),              whose others hold -0.04 to 0.98",
+        ),
     row(Rule::ConstantVoltage, "constant_voltage", Severity::Warning, Scope::Record)
         .says("the voltage never changes although charge flows", "the voltage sensor was stuck"),
     row(Rule::UnreadableValue, "unreadable_value", Severity::Note, Scope::Record)

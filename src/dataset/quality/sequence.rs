@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::record::{is_missing, signals, unparsable_capacity};
+use super::record::{is_missing, is_summed_up, signals, unparsable_capacity};
 use super::{Finding, Rule, WHOLE_FIRST_CHARGE};
 use crate::cell::Phase;
 use crate::dataset::pairing::{ChargeDefect, Discharge, discharges, net_charge_ah, usual_charge_ah};
@@ -24,6 +24,11 @@ pub(super) fn check(cell: &Cell, findings: &mut Vec<Finding>) {
 }
 
 fn check_signals(cell: &Cell, findings: &mut Vec<Finding>) {
+    let n_summed_up = cell.records.iter().filter(|r| is_summed_up(r)).count();
+    if n_summed_up > 0 && cell.records.iter().all(|r| r.samples.is_empty()) {
+        let found = format!("{n_summed_up} of {} records have a curve or a capacity", cell.records.len());
+        findings.push(Finding::of_cell(Rule::NoSamples, cell, n_summed_up as u64, found));
+    }
     let with_samples: Vec<&Record> = cell.records.iter().filter(|r| !r.samples.is_empty()).collect();
     for (position, name) in ["time", "voltage", "current", "temperature"].into_iter().enumerate() {
         let n = with_samples.iter().filter(|r| is_missing(signals(&r.samples)[position].1)).count();
