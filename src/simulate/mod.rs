@@ -23,6 +23,7 @@ mod early;
 mod impedance;
 mod life;
 mod open_circuit;
+mod stored;
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -37,6 +38,7 @@ use self::design::{Design, in_turn};
 use self::early::Build;
 pub use self::early::{EarlyTest, solid_state};
 use self::life::Plan;
+pub use self::stored::{StoredAs, store};
 use crate::cell::{CellId, Chemistry};
 use crate::dataset::Cell;
 use crate::seed::Seed;
