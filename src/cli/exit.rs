@@ -6,6 +6,7 @@ use crate::device::DeviceError;
 use crate::experiment::ExperimentError;
 use crate::experiment::parse::ConfigError;
 use crate::experiment::search::SearchError;
+use crate::simulate::FleetError;
 use crate::tuner::study::StudyError;
 
 /// Exit code when a run failed.
@@ -40,6 +41,7 @@ pub(super) fn code(error: &anyhow::Error) -> u8 {
             let wrong = error.chain().any(|e| {
                 e.is::<ConfigError>()
                     || e.is::<DeviceError>()
+                    || e.is::<FleetError>()
                     || e.downcast_ref().is_some_and(|e| matches!(e, StoreError::Name { .. }))
                     || e.downcast_ref()
                         .is_some_and(|e| matches!(e, ImportError::Store(StoreError::Name { .. })))
@@ -92,6 +94,7 @@ mod tests {
             (StoreError::Name { name: "/".into() }.into(), 2),
             (ImportError::from(StoreError::Name { name: "/".into() }).into(), 2),
             (StoreError::Exists { name: "a".into() }.into(), 1),
+            (FleetError::Chemistry.into(), 2),
             (FileError::write("a", full_disk()).into(), 1),
         ];
         for (error, expected) in cases {

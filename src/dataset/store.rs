@@ -3,12 +3,15 @@
 //! A dataset appears under its name only when it is whole. Adding cells writes their tables first and the manifest
 //! last, so a crash leaves the old dataset; replacing one moves the old folder aside until the new one is in place.
 
+mod stream;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+pub use self::stream::Make;
 use super::{Cell, CellFacts, table};
 use crate::cell::{CellId, Phase};
 use crate::file::{self, FileError};
@@ -238,13 +241,8 @@ impl Store {
             (true, OnExisting::Refuse) => Err(StoreError::Exists { name: manifest.name }),
             (true, OnExisting::Add) => self.add(&manifest, cells),
             _ => {
-                let fresh = self.hidden(&manifest.name, "new");
-                let stored = write_dataset(&fresh, &mut manifest, cells);
-                let published = stored.and_then(|()| self.publish(&fresh, &manifest.name));
-                if published.is_err() {
-                    let _ = file::remove_folder(&fresh);
-                }
-                published.map(|()| manifest)
+                self.anew(&manifest.name.clone(), |folder| write_dataset(folder, &mut manifest, cells))?;
+                Ok(manifest)
             }
         }
     }
@@ -281,6 +279,21 @@ impl Store {
         manifest.sources.extend(addition.sources.iter().cloned());
         file::write_json(&folder.join("manifest.json"), &manifest)?;
         Ok(manifest)
+    }
+
+    /// Puts the folder that `write` fills in the place of the dataset `name`, or leaves what was there.
+    fn anew(
+        &self,
+        name: &str,
+        write: impl FnOnce(&Path) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let fresh = self.hidden(name, "new");
+        let stored = file::remove_folder(&fresh).map_err(StoreError::from).and_then(|()| write(&fresh));
+        let published = stored.and_then(|()| self.publish(&fresh, name));
+        if published.is_err() {
+            let _ = file::remove_folder(&fresh);
+        }
+        published
     }
 
     fn publish(&self, fresh: &Path, name: &str) -> Result<(), StoreError> {
@@ -347,7 +360,6 @@ fn check_name(name: &str) -> Result<(), StoreError> {
 }
 
 fn write_dataset(folder: &Path, manifest: &mut Manifest, cells: &[Cell]) -> Result<(), StoreError> {
-    file::remove_folder(folder)?;
     manifest.cells = write_cells(&folder.join("cells"), cells)?;
     manifest.cells.sort_by(|a, b| a.id.cmp(&b.id));
     Ok(file::write_json(&folder.join("manifest.json"), manifest)?)

@@ -22,7 +22,7 @@ use crate::tuner::TunerConfig;
 pub struct ExperimentConfig {
     /// Kind of the question. Default `capacity`.
     pub kind: Kind,
-    /// Imported dataset, or `embedded` for the simulated fleet. Default `embedded`.
+    /// Imported dataset, or a simulated fleet: `embedded`, or `embedded-solid-state` for early prediction. Default `embedded`.
     pub dataset: String,
     /// Cells of the dataset, with `*` for any text; empty for all.
     pub cells: Vec<String>,

@@ -14,12 +14,15 @@ use crate::descriptor::early::Window;
 use crate::physics::Law;
 use crate::prepare::{EarlyConfig, Fold, Frame, FrameConfig, Quantity, Row, Tiers};
 use crate::seed::Seed;
-use crate::simulate::{self, FleetConfig};
+use crate::simulate::{self, Campaign, FleetConfig, FleetError};
 
 /// Name of the simulated fleet in experiment files.
 pub const EMBEDDED: &str = "embedded";
 
-/// Root of the embedded fleet's streams: its cells are the same in every experiment, whatever that one's seed.
+/// Name of the simulated fleet of solid-state cells for early prediction.
+pub const EMBEDDED_SOLID_STATE: &str = "embedded-solid-state";
+
+/// Root of the embedded fleets' streams: their cells are the same in every experiment, whatever that one's seed.
 const FLEET_SEED: u64 = 2026;
 
 /// Data of an experiment, ready for models.
@@ -131,10 +134,8 @@ impl Cells {
     /// # Errors
     /// [`ExperimentError`] where the dataset or a cell is missing.
     pub fn load(config: &ExperimentConfig, root: &Path) -> Result<Self, ExperimentError> {
-        if config.dataset == EMBEDDED {
-            let fleet = simulate::fleet(&FleetConfig::default(), &Seed::new(FLEET_SEED))?;
-            let cells = select(config, fleet.cells, |c| &c.id)?;
-            let text = format!("{:?} {FLEET_SEED}", FleetConfig::default());
+        if let Some((campaign, text)) = embedded(&config.dataset)? {
+            let cells = select(config, campaign.fleet().cells, |c| &c.id)?;
             return Ok(Self { cells, data_sha256: crate::file::sha256_bytes(text.as_bytes()) });
         }
         let store = Store::new(root);
@@ -142,6 +143,23 @@ impl Cells {
         let data_sha256 = manifest.data_sha256();
         let ids = select(config, manifest.cells.into_iter().map(|c| c.id).collect(), |id| id)?;
         Ok(Self { cells: store.load(&config.dataset, Some(&ids))?, data_sha256 })
+    }
+}
+
+/// Returns the embedded fleet called `name` and the text that its identity is hashed from; `None` for another dataset.
+fn embedded(name: &str) -> Result<Option<(Campaign, String)>, FleetError> {
+    let seed = Seed::new(FLEET_SEED);
+    match name {
+        EMBEDDED => {
+            let config = FleetConfig::default();
+            Ok(Some((Campaign::new(&config, None, &seed)?, format!("{config:?} {FLEET_SEED}"))))
+        }
+        EMBEDDED_SOLID_STATE => {
+            let (config, early) = simulate::solid_state();
+            let text = format!("{config:?} {early:?} {FLEET_SEED}");
+            Ok(Some((Campaign::new(&config, Some(&early), &seed)?, text)))
+        }
+        _ => Ok(None),
     }
 }
 
@@ -239,7 +257,7 @@ fn summarise(config: &ExperimentConfig, cells: &[Cell], frame: &Frame) -> String
     };
     let hint = match (set_aside, config.dataset.as_str()) {
         (0, _) => String::new(),
-        (n, EMBEDDED) => format!(" · {n} with an unusable charge set aside"),
+        (n, EMBEDDED | EMBEDDED_SOLID_STATE) => format!(" · {n} with an unusable charge set aside"),
         (n, name) => format!(" · {n} with an unusable charge set aside (fadecast datasets check {name})"),
     };
     format!("{} {what} of {} cells{hint}{synthetic}", frame.rows.len(), cells.len())

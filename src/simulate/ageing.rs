@@ -22,6 +22,8 @@ const SOLID_PRESSURE: f64 = 5.0;
 const SOLID_LOSS: (f64, f64) = (2.5e-3, 6e-5);
 /// Relative growth of the interfacial resistance per square root of a cycle [1]; the simulator's.
 const SOLID_GROWTH: f64 = 0.05;
+/// Cycles over which the stack of a solid-state cell settles; the simulator's.
+const SETTLING_CYCLES: f64 = 8.0;
 /// Leak through a dendrite [1/h] when it appears and when the cell dies; the simulator's.
 const LEAK_C_RATE: (f64, f64) = (0.002, 0.04);
 
@@ -87,12 +89,33 @@ pub(super) struct Dendrite {
     pub(super) dead: f64,
 }
 
+/// How a solid-state cell's own build lets it age, over the usual [1].
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Wear {
+    /// Loss of contact with the square root of cycles.
+    pub(super) contact: f64,
+    /// Linear loss.
+    pub(super) steady: f64,
+    /// Growth of the interfacial resistance.
+    pub(super) growth: f64,
+    /// Loss while the stack settles in the first cycles, a share of the capacity.
+    pub(super) settling: f64,
+}
+
+impl Default for Wear {
+    fn default() -> Self {
+        Self { contact: 1.0, steady: 1.0, growth: 1.0, settling: 0.0 }
+    }
+}
+
 /// The course of a cell's life: everything that depends on the number of cycles.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Course {
     pub(super) solid: bool,
     /// Degradation a cycle, of `[Xu2018]` or in solid-state cycles, with the cell's own rate in it.
     pub(super) per_cycle: f64,
+    /// Solid-state cells only.
+    pub(super) wear: Wear,
     pub(super) knee: Option<Knee>,
     pub(super) dendrite: Option<Dendrite>,
 }
@@ -111,14 +134,16 @@ pub(super) struct Age {
 impl Course {
     pub(super) fn new(stress: &Stress, solid: bool, rate: f64) -> Self {
         let per_cycle = rate * if solid { stress.solid_cycles() } else { stress.degradation() };
-        Self { solid, per_cycle, knee: None, dendrite: None }
+        Self { solid, per_cycle, wear: Wear::default(), knee: None, dendrite: None }
     }
 
     /// Returns the lost share of capacity [1] after `cycles`; ascending.
     pub(super) fn loss(&self, cycles: f64) -> f64 {
         let accumulated = self.per_cycle * cycles;
         let smooth = if self.solid {
-            SOLID_LOSS.0 * accumulated.sqrt() + SOLID_LOSS.1 * accumulated
+            self.wear.contact * SOLID_LOSS.0 * accumulated.sqrt()
+                + self.wear.steady * SOLID_LOSS.1 * accumulated
+                + self.wear.settling * (1.0 - (-cycles / SETTLING_CYCLES).exp())
         } else {
             xu_loss(accumulated)
         };
@@ -144,7 +169,7 @@ impl Course {
         let loss = self.loss(cycles).min(0.9);
         let (leak_c_rate, dead) = self.dendrite.map_or((0.0, false), |d| d.leak(cycles));
         if self.solid {
-            let interface = 1.0 + SOLID_GROWTH * (self.per_cycle * cycles).sqrt();
+            let interface = 1.0 + self.wear.growth * SOLID_GROWTH * (self.per_cycle * cycles).sqrt();
             let loss = Loss { positive: loss, ..Loss::default() };
             return Age { loss, resistance: [1.0, interface, interface.sqrt()], leak_c_rate, dead };
         }

@@ -36,6 +36,8 @@ pub(super) struct Circuit {
     pub(super) efficiency: f64,
     /// Lithium in the negative electrode at the lower and at the upper limit at rest [Ah].
     pub(super) stored_limits_ah: (f64, f64),
+    /// Samples that the bench takes in a half cycle at constant current.
+    pub(super) half_cycle_samples: f64,
 }
 
 /// What a cell remembers from one sample to the next.
@@ -134,6 +136,7 @@ mod tests {
             leak_ampere: 0.0,
             efficiency: 1.0,
             stored_limits_ah: (balance.stored_at(2.5), balance.stored_at(4.2)),
+            half_cycle_samples: 80.0,
         }
     }
 

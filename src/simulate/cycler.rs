@@ -7,13 +7,13 @@ use rand_distr::{Distribution, StandardNormal};
 use super::circuit::{Circuit, State};
 use crate::dataset::Samples;
 
-/// Samples in a half cycle at constant current, more where the voltage is steep.
-const SAMPLES_A_HALF_CYCLE: f64 = 80.0;
+/// Samples in a half cycle at constant current where a fleet does not say, more where the voltage is steep.
+pub(super) const SAMPLES_A_HALF_CYCLE: f64 = 80.0;
 /// Voltage between two samples from which on they are taken closer [V].
 const STEEP_VOLT: f64 = 0.02;
 /// How much closer at most.
 const CLOSER: f64 = 10.0;
-/// Step and longest interval of samples while the voltage is held [s].
+/// Step and longest interval of samples while the voltage is held [s], the latter at the usual number of samples.
 const HOLD_SECOND: (f64, f64) = (10.0, 90.0);
 /// Change of the current, over that of the charge, from which on samples are taken closer then [1].
 const HOLD_CHANGE: f64 = 0.02;
@@ -121,7 +121,7 @@ fn constant_current(
     samples: &mut Samples,
 ) -> bool {
     let start = next_second(samples);
-    let longest = 3600.0 * cell.nominal_ah / ampere.abs() / SAMPLES_A_HALF_CYCLE;
+    let longest = 3600.0 * cell.nominal_ah / ampere.abs() / cell.half_cycle_samples;
     let mut volt = cell.voltage(state, ampere);
     let (mut elapsed, mut next) = (0.0, longest / CLOSER);
     push(samples, start, volt, ampere, state.celsius);
@@ -165,7 +165,8 @@ fn step_to_limit(cell: &Circuit, state: &State, ampere: f64, second: f64) -> f64
 }
 
 fn hold(cell: &Circuit, state: &mut State, ampere: f64, samples: &mut Samples) {
-    let (step, interval) = HOLD_SECOND;
+    let (step, usual) = HOLD_SECOND;
+    let interval = usual * SAMPLES_A_HALF_CYCLE / cell.half_cycle_samples;
     let upper = cell.limits_volt.1;
     let start = samples.time_second.last().copied().unwrap_or(0.0);
     let mut current = ampere;

@@ -11,6 +11,7 @@ use super::circuit::{Circuit, State};
 use super::cycler;
 use super::defect::{self, Defect, DefectKind};
 use super::design::Design;
+use super::early::{self, Build, EarlyTest};
 use super::impedance::{Elements, noisy};
 use super::open_circuit::Balance;
 use crate::cell::{CellId, Chemistry, Phase, health::charge_throughput};
@@ -46,6 +47,8 @@ pub(super) struct Plan {
     pub(super) position: usize,
     /// The cell's own capacity and resistance over those of the design [1].
     pub(super) own: (f64, f64),
+    /// What sets the cell apart in an early test; the usual in others.
+    pub(super) build: Build,
 }
 
 /// Draws the cell's own capacity, resistance and ageing rate, all 1 at a `spread` of 0.
@@ -58,31 +61,46 @@ pub(super) fn own(spread: f64, rng: &mut ChaCha8Rng) -> (f64, f64, f64) {
 }
 
 /// Cycles the cell until its end and returns it with the defects of its records.
-pub(super) fn live(plan: &Plan, config: &FleetConfig, seed: &Seed) -> (Cell, Vec<Defect>) {
-    let mut bench = Bench::new(plan, config, seed);
-    let stride = stride(plan, config);
-    let last = plan.course.cycle_of_loss(1.0 - config.stop_soh, config.cycles);
+pub(super) fn live(
+    plan: &Plan,
+    config: &FleetConfig,
+    early: Option<&EarlyTest>,
+    seed: &Seed,
+) -> (Cell, Vec<Defect>) {
+    let mut bench = Bench::new(plan, config, early, seed);
     let mut dead_checks = 0;
-    for (check, cycle) in (1..=last).step_by(stride as usize).enumerate() {
+    let mut before = 0;
+    for (check, cycle) in check_ups(plan, config, early).enumerate() {
+        bench.second += f64::from((cycle - before).saturating_sub(1)) * plan.stress.cycle_second();
+        before = cycle;
         let age = plan.course.at(f64::from(cycle - 1));
         bench.check_up(cycle, check as u32, &age);
-        bench.second += f64::from(stride - 1) * plan.stress.cycle_second();
         dead_checks += u32::from(age.dead);
         if dead_checks == CHECKS_AFTER_DEATH {
             break;
         }
     }
     let (mut records, mut defects) = (bench.records, bench.defects);
+    let facts = plan.facts(early.map(|_| records.as_slice()));
     let count = (config.bad_record_share * records.len() as f64).round() as usize;
     let planted = defect::plant(&mut records, &plan.id, count, &mut seed.stream("defects"));
     defects.extend(planted);
     defects.sort_by_key(|d| d.record);
-    (Cell { id: plan.id.clone(), facts: plan.facts(), records, table: None }, defects)
+    (Cell { id: plan.id.clone(), facts, records, table: None }, defects)
+}
+
+/// Returns the cycles that are recorded: in an early test the first ones, then check-ups.
+fn check_ups(plan: &Plan, config: &FleetConfig, early: Option<&EarlyTest>) -> impl Iterator<Item = u32> {
+    let stride = stride(plan, config, early);
+    let last = plan.course.cycle_of_loss(1.0 - config.stop_soh, config.cycles);
+    let first = early.map_or(1, |e| e.cycles).min(last);
+    (1..=first).chain((first + stride..=last).step_by(stride as usize))
 }
 
 /// Returns the cycles between check-ups: from what the design promises under its stress, never from the cell's own life.
-fn stride(plan: &Plan, config: &FleetConfig) -> u32 {
-    let promised = Course::new(&plan.stress, plan.design.solid, plan.design.acceleration);
+fn stride(plan: &Plan, config: &FleetConfig, early: Option<&EarlyTest>) -> u32 {
+    let rate = plan.design.acceleration * early.map_or(1.0, |e| e.acceleration);
+    let promised = Course::new(&plan.stress, plan.design.solid, rate);
     let life = promised.cycle_of_loss(1.0 - config.stop_soh, config.cycles);
     let wanted = f64::from(life) / f64::from(config.check_ups.max(1));
     let distance = |s: &u32| (f64::from(*s) / wanted.max(1e-3)).ln().abs();
@@ -90,7 +108,8 @@ fn stride(plan: &Plan, config: &FleetConfig) -> u32 {
 }
 
 impl Plan {
-    fn facts(&self) -> CellFacts {
+    /// Returns what is stated of the cell; of an early test with its `records` also protocol and life.
+    fn facts(&self, records: Option<&[Record]>) -> CellFacts {
         let mut notes = BTreeMap::from([
             ("ambient_temperature_celsius", self.stress.temperature_celsius),
             ("depth_of_discharge", self.stress.depth),
@@ -105,13 +124,17 @@ impl Plan {
             discharge_cutoff_volt: Some(self.design.limits_volt.0),
             charge_cutoff_volt: Some(self.design.limits_volt.1),
             synthetic: true,
+            cycle_life: records.and_then(|r| early::observed_life(r, self.design.nominal_ah, EOL_SOH)),
+            group: records.map(|_| early::protocol(self)),
+            attributes: records.map(|_| early::attributes(self)).unwrap_or_default(),
             notes: notes.into_iter().map(|(k, v)| (k.to_owned(), v.to_string())).collect(),
             ..CellFacts::default()
         }
     }
 
-    fn circuit(&self, age: &Age, chamber_celsius: f64) -> Circuit {
-        let design = self.design;
+    fn circuit(&self, age: &Age, chamber_celsius: f64, samples: f64) -> Circuit {
+        let (design, build) = (self.design, &self.build);
+        let own = [1.0, build.interface, build.diffusion];
         let fresh = Balance::fresh(design.electrodes, &design.window, design.nominal_ah * self.own.0);
         let balance = fresh.aged(&age.loss);
         let (lower, upper) = design.limits_volt;
@@ -120,15 +143,17 @@ impl Plan {
             nominal_ah: design.nominal_ah,
             limits_volt: design.limits_volt,
             resistance_ohm: std::array::from_fn(|i| {
-                design.resistance_ohm[i] * self.own.1 * age.resistance[i]
+                design.resistance_ohm[i] * self.own.1 * age.resistance[i] * own[i]
             }),
             activation: design.activation,
-            tau_second: design.tau_second,
+            tau_second: [design.tau_second[0], design.tau_second[1] * build.diffusion],
             thermal: design.thermal,
             ambient_celsius: self.stress.temperature_celsius + chamber_celsius,
             leak_ampere: age.leak_c_rate * design.nominal_ah,
-            efficiency: EFFICIENCY,
+            // What the usual side reactions eat is 1 - EFFICIENCY.
+            efficiency: EFFICIENCY - (1.0 - EFFICIENCY) * (build.side - 1.0),
             stored_limits_ah: (balance.stored_at(lower), balance.stored_at(upper)),
+            half_cycle_samples: samples,
         }
     }
 }
@@ -137,6 +162,8 @@ impl Plan {
 struct Bench<'a> {
     plan: &'a Plan,
     config: &'a FleetConfig,
+    /// Samples of a half cycle at constant current.
+    samples: f64,
     rng: ChaCha8Rng,
     /// Begin of the next record as seconds since 1970-01-01.
     second: f64,
@@ -147,18 +174,20 @@ struct Bench<'a> {
 }
 
 impl<'a> Bench<'a> {
-    fn new(plan: &'a Plan, config: &'a FleetConfig, seed: &Seed) -> Self {
+    fn new(plan: &'a Plan, config: &'a FleetConfig, early: Option<&EarlyTest>, seed: &Seed) -> Self {
+        let samples = early.map_or(cycler::SAMPLES_A_HALF_CYCLE, |e| f64::from(e.samples));
         let second = BEGIN_SECOND + BEGIN_SHIFT * plan.position as f64;
         let mut bench = Self {
             plan,
             config,
+            samples,
             rng: seed.stream("bench"),
             second,
             empty_soc: 0.0,
             records: Vec::new(),
             defects: Vec::new(),
         };
-        let cell = plan.circuit(&plan.course.at(0.0), 0.0);
+        let cell = plan.circuit(&plan.course.at(0.0), 0.0, samples);
         let mut state = cell.rested(1.0);
         cycler::discharge(&cell, &mut state, plan.stress.discharge_c_rate);
         bench.empty_soc = cell.soc(&state);
@@ -169,7 +198,7 @@ impl<'a> Bench<'a> {
     fn check_up(&mut self, cycle: u32, check: u32, age: &Age) {
         let normal: f64 = StandardNormal.sample(&mut self.rng);
         let chamber_celsius = self.config.noise * CHAMBER_CELSIUS * normal;
-        let cell = self.plan.circuit(age, chamber_celsius);
+        let cell = self.plan.circuit(age, chamber_celsius, self.samples);
         if age.dead {
             self.record_dead(cycle, &cell);
             return;

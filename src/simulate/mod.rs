@@ -19,9 +19,11 @@ mod circuit;
 mod cycler;
 mod defect;
 mod design;
+mod early;
 mod impedance;
 mod life;
 mod open_circuit;
+mod stored;
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -33,7 +35,10 @@ use serde::{Deserialize, Serialize};
 use self::ageing::{Course, Dendrite, Knee, Stress};
 pub use self::defect::{Defect, DefectKind};
 use self::design::{Design, in_turn};
+use self::early::Build;
+pub use self::early::{EarlyTest, solid_state};
 use self::life::Plan;
+pub use self::stored::{StoredAs, store};
 use crate::cell::{CellId, Chemistry};
 use crate::dataset::Cell;
 use crate::seed::Seed;
@@ -160,10 +165,7 @@ impl FleetConfig {
             .map(|&t| ("ambient_temperatures_celsius", t, (0.0, 80.0)))
             .chain(self.depths_of_discharge.iter().map(|&d| ("depths_of_discharge", d, (0.2, 1.0))))
             .chain(rates.map(|c| ("c_rates", c, (0.05, 4.0))));
-        scalars.into_iter().chain(lists).try_for_each(|(key, value, (low, high))| {
-            let inside = (low..=high).contains(&value);
-            if inside { Ok(()) } else { Err(FleetError::OutOfRange { key, value, low, high }) }
-        })
+        in_range(scalars.into_iter().chain(lists))
     }
 
     /// Returns the conditions of the cell `number`, from 0, of a chemistry.
@@ -183,32 +185,73 @@ impl FleetConfig {
     }
 }
 
+/// A fleet to be: the plan of every cell, each simulated when it is asked for.
+#[derive(Debug)]
+pub struct Campaign {
+    config: FleetConfig,
+    early: Option<EarlyTest>,
+    plans: Vec<Plan>,
+    seed: Seed,
+}
+
+impl Campaign {
+    /// Plans a fleet; `early` records and varies the first cycles for early prediction.
+    ///
+    /// # Errors
+    /// What [`FleetConfig::check`] and [`EarlyTest::check`] find.
+    pub fn new(config: &FleetConfig, early: Option<&EarlyTest>, seed: &Seed) -> Result<Self, FleetError> {
+        config.check()?;
+        early.map_or(Ok(()), EarlyTest::check)?;
+        let plans = plans(config, early, seed)?;
+        Ok(Self { config: config.clone(), early: early.cloned(), plans, seed: seed.clone() })
+    }
+
+    /// Simulates the cell at a position of the fleet, from 0; `None` past the last one.
+    pub fn cell(&self, position: usize) -> Option<(Cell, Vec<Defect>)> {
+        let seed = self.seed.child(format!("cell/{position}"));
+        let early = self.early.as_ref();
+        self.plans.get(position).map(|plan| life::live(plan, &self.config, early, &seed))
+    }
+
+    /// Simulates all cells; equal configuration and seed give equal bytes, whatever the number of threads.
+    pub fn fleet(&self) -> Fleet {
+        let positions = (0..self.plans.len()).into_par_iter();
+        let lives: Vec<_> = positions.filter_map(|position| self.cell(position)).collect();
+        let (cells, defects): (Vec<_>, Vec<_>) = lives.into_iter().unzip();
+        Fleet { cells, defects: defects.concat() }
+    }
+}
+
 /// Simulates a fleet; equal configuration and seed give equal bytes, whatever the number of threads.
 ///
 /// # Errors
 /// What [`FleetConfig::check`] finds.
 pub fn fleet(config: &FleetConfig, seed: &Seed) -> Result<Fleet, FleetError> {
-    config.check()?;
-    let lives: Vec<(Cell, Vec<Defect>)> = plans(config, seed)?
-        .par_iter()
-        .map(|plan| life::live(plan, config, &seed.child(format!("cell/{}", plan.position))))
-        .collect();
-    let (cells, defects): (Vec<_>, Vec<_>) = lives.into_iter().unzip();
-    Ok(Fleet { cells, defects: defects.concat() })
+    Ok(Campaign::new(config, None, seed)?.fleet())
 }
 
-fn plans(config: &FleetConfig, seed: &Seed) -> Result<Vec<Plan>, FleetError> {
+fn plans(config: &FleetConfig, early: Option<&EarlyTest>, seed: &Seed) -> Result<Vec<Plan>, FleetError> {
     let mut plans =
-        (0..config.n_cells).map(|p| plan(config, seed, p)).collect::<Result<Vec<_>, FleetError>>()?;
+        (0..config.n_cells).map(|p| plan(config, early, seed, p)).collect::<Result<Vec<_>, FleetError>>()?;
     let (solid, liquid): (Vec<_>, Vec<_>) = (0..plans.len()).partition(|&p| plans[p].course.solid);
-    for p in chosen(config.knee_share, liquid, &seed.child("knee")) {
+    let (knees, shorts) = (seed.child("knee"), seed.child("dendrite"));
+    let mut bent = chosen(config.knee_share, liquid, &knees);
+    let shorted = if early.is_some() {
+        let score = |p: usize| plans[p].build.delaminating(&plans[p].stress);
+        bent.extend(early::prone(config.knee_share, &solid, &knees, score));
+        let score = |p: usize| plans[p].build.shorting(&plans[p].stress);
+        early::prone(config.dendrite_share, &solid, &shorts, score)
+    } else {
+        chosen(config.dendrite_share, solid, &shorts)
+    };
+    for p in bent {
         let mut rng = seed.stream(format!("cell/{p}/knee"));
         let course = &mut plans[p].course;
         let life = f64::from(course.cycle_of_loss(1.0 - config.stop_soh, FOREVER));
         let onset = life * rng.random_range(KNEE_LIFE);
         course.knee = Some(Knee { onset, severity: rng.random_range(KNEE_SEVERITY) });
     }
-    for p in chosen(config.dendrite_share, solid, &seed.child("dendrite")) {
+    for p in shorted {
         let mut rng = seed.stream(format!("cell/{p}/dendrite"));
         let course = &mut plans[p].course;
         let life = f64::from(course.cycle_of_loss(1.0 - config.stop_soh, config.cycles));
@@ -218,21 +261,42 @@ fn plans(config: &FleetConfig, seed: &Seed) -> Result<Vec<Plan>, FleetError> {
     Ok(plans)
 }
 
-fn plan(config: &FleetConfig, seed: &Seed, position: usize) -> Result<Plan, FleetError> {
+fn plan(
+    config: &FleetConfig,
+    early: Option<&EarlyTest>,
+    seed: &Seed,
+    position: usize,
+) -> Result<Plan, FleetError> {
     let chemistry = in_turn(&config.chemistries, position).ok_or(FleetError::Chemistry)?;
     let design = Design::of(chemistry).ok_or(FleetError::Chemistry)?;
     let number = position / config.chemistries.len();
     let stress = config.stress(design, number);
     let (capacity, resistance, rate) =
         life::own(config.spread, &mut seed.stream(format!("cell/{position}/own")));
+    let faster = early.map_or(1.0, |e| e.acceleration);
+    let mut course = Course::new(&stress, design.solid, design.acceleration * rate * faster);
+    let mut build = Build::default();
+    if let Some(early) = early.filter(|_| design.solid) {
+        build = Build::drawn(early.build_spread, &mut seed.stream(format!("cell/{position}/build")));
+        course.wear = build.wear();
+    }
     Ok(Plan {
         id: CellId::new(format!("SIM-{}-{:02}", design.name, number + 1)),
         chemistry,
         design,
         stress,
-        course: Course::new(&stress, design.solid, design.acceleration * rate),
+        course,
         position,
         own: (capacity, resistance),
+        build,
+    })
+}
+
+/// Refuses the first value that is outside its range.
+fn in_range(values: impl IntoIterator<Item = (&'static str, f64, (f64, f64))>) -> Result<(), FleetError> {
+    values.into_iter().try_for_each(|(key, value, (low, high))| {
+        let inside = (low..=high).contains(&value);
+        if inside { Ok(()) } else { Err(FleetError::OutOfRange { key, value, low, high }) }
     })
 }
 

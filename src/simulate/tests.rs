@@ -273,6 +273,108 @@ fn a_configuration_survives_toml_and_refuses_a_typo() {
     assert!(toml::from_str::<FleetConfig>("n_cell = 3").unwrap_err().to_string().contains("n_cells"));
 }
 
+#[test]
+fn an_early_test_records_every_first_cycle_and_then_check_ups() {
+    let (config, early) = small_early();
+    for cell in Campaign::new(&config, Some(&early), &Seed::new(7)).unwrap().fleet().cells {
+        let cycles: Vec<u32> = of_phase(&cell, Phase::Discharge).filter_map(|r| r.cycle_count).collect();
+        let first: Vec<u32> = (1..=early.cycles).collect();
+        assert_eq!(cycles[..first.len()], first, "{}", cell.id);
+        let later: BTreeSet<u32> = cycles[first.len()..].windows(2).map(|w| w[1] - w[0]).collect();
+        assert!(later.len() == 1 && !later.contains(&0), "{}: {later:?}", cell.id);
+        let begins: Vec<f64> = cell.records.iter().filter_map(|r| r.unix_time_second).collect();
+        assert!(begins.windows(2).all(|w| w[0] <= w[1]), "{}", cell.id);
+        let titrations: Vec<u32> = of_phase(&cell, Phase::Gitt).filter_map(|r| r.cycle_count).collect();
+        assert_eq!(titrations[..2], [1, 15]);
+        assert!(of_phase(&cell, Phase::Impedance).count() >= 3);
+    }
+}
+
+#[test]
+fn the_solid_state_fleet_states_protocol_and_life_and_the_plain_one_does_not() {
+    let (config, early) = solid_state();
+    let cells = Campaign::new(&config, Some(&early), &Seed::new(7)).unwrap().fleet().cells;
+    assert_eq!(cells.len(), 60);
+    assert!(cells.iter().all(|c| c.facts.synthetic && c.facts.chemistry == Chemistry::LithiumGarnetNmc));
+    let protocols: BTreeSet<_> = cells.iter().map(|c| c.facts.group.clone().unwrap()).collect();
+    assert_eq!(protocols.len(), 18);
+    for pair in cells.iter().flat_map(|a| cells.iter().map(move |b| (&a.facts, &b.facts))) {
+        assert_eq!(pair.0.group == pair.1.group, pair.0.attributes == pair.1.attributes);
+    }
+    let lives: Vec<f64> = cells.iter().filter_map(|c| c.facts.cycle_life).collect();
+    assert!(lives.len() >= 55, "{} of 60 lives are known", lives.len());
+    assert!(lives.iter().all(|life| (f64::from(early.cycles)..2000.0).contains(life)), "{lives:?}");
+    let plain = made(&FleetConfig { n_cells: 3, cycles: 40, ..FleetConfig::default() });
+    for facts in plain.cells.iter().map(|c| &c.facts) {
+        assert!(facts.cycle_life.is_none() && facts.group.is_none() && facts.attributes.is_empty());
+    }
+}
+
+#[test]
+fn the_life_of_check_ups_is_that_of_a_test_that_records_every_cycle() {
+    let (config, early) = small_early();
+    let lives = |early: &EarlyTest| -> Vec<f64> {
+        let fleet = Campaign::new(&config, Some(early), &Seed::new(7)).unwrap().fleet();
+        fleet.cells.iter().map(|c| c.facts.cycle_life.unwrap()).collect()
+    };
+    let every = EarlyTest { cycles: config.cycles, ..early.clone() };
+    for (sparse, dense) in lives(&early).into_iter().zip(lives(&every)) {
+        assert!((sparse - dense).abs() <= 0.01 * dense + 2.0, "{sparse} of {dense}");
+    }
+}
+
+#[test]
+fn the_spread_of_the_build_is_what_sets_cells_of_one_protocol_apart() {
+    let (config, early) = small_early();
+    let one =
+        FleetConfig { ambient_temperatures_celsius: vec![25.0], spread: 0.0, knee_share: 0.0, ..config };
+    let one = FleetConfig { c_rates: vec![(0.33, 0.33)], n_cells: 19, cycles: 60, ..one };
+    let first_and_19th = |build_spread: f64| {
+        let early = EarlyTest { build_spread, ..early.clone() };
+        let campaign = Campaign::new(&one, Some(&early), &Seed::new(7)).unwrap();
+        let (a, b) = (campaign.cell(0).unwrap().0, campaign.cell(18).unwrap().0);
+        assert_eq!(a.facts.group, b.facts.group);
+        let transfer =
+            |c: &Cell| of_phase(c, Phase::Impedance).next().unwrap().charge_transfer_resistance_ohm;
+        (capacities(&a), capacities(&b), transfer(&a), transfer(&b))
+    };
+    let (a, b, r_a, r_b) = first_and_19th(0.0);
+    assert!(a == b && r_a == r_b);
+    let (a, b, r_a, r_b) = first_and_19th(1.0);
+    assert!(a != b && r_a != r_b);
+}
+
+#[test]
+fn a_campaign_gives_the_cells_of_its_fleet_one_by_one() {
+    let (config, early) = small_early();
+    let campaign = Campaign::new(&config, Some(&early), &Seed::new(7)).unwrap();
+    let cells = campaign.fleet().cells;
+    assert!(cells.iter().enumerate().all(|(p, cell)| campaign.cell(p).unwrap().0 == *cell));
+    assert!(campaign.cell(cells.len()).is_none());
+}
+
+#[test]
+fn a_bench_takes_as_many_samples_as_it_is_told() {
+    let (config, early) = small_early();
+    let n_samples = |samples: u32| {
+        let early = EarlyTest { samples, ..early.clone() };
+        let cell = Campaign::new(&config, Some(&early), &Seed::new(7)).unwrap().cell(0).unwrap().0;
+        of_phase(&cell, Phase::Discharge).next().unwrap().samples.len() as f64
+    };
+    assert!((1.8..2.2).contains(&(n_samples(160) / n_samples(80))));
+    let none = EarlyTest { samples: 0, ..early };
+    assert!(matches!(
+        Campaign::new(&config, Some(&none), &Seed::new(7)),
+        Err(FleetError::OutOfRange { key: "early.samples", .. })
+    ));
+}
+
+fn small_early() -> (FleetConfig, EarlyTest) {
+    let (config, early) = solid_state();
+    let config = FleetConfig { n_cells: 3, noise: 0.0, bad_record_share: 0.0, dendrite_share: 0.0, ..config };
+    (config, EarlyTest { cycles: 20, ..early })
+}
+
 proptest::proptest! {
     #![proptest_config(proptest::prelude::ProptestConfig { cases: 24, failure_persistence: None, ..Default::default() })]
 

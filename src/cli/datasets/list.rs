@@ -44,6 +44,16 @@ pub(super) fn imported(manifest: &Manifest) -> String {
     )
 }
 
+/// Returns what a simulation made, in one line a total; `datasets show` has the cells.
+pub(super) fn made(manifest: &Manifest) -> String {
+    let name = &manifest.name;
+    let cells = counted(manifest.cells.len() as u64, "cell");
+    let records =
+        counted(manifest.cells.iter().flat_map(|c| c.records.values()).sum::<usize>() as u64, "record");
+    let samples = counted(manifest.cells.iter().map(|c| c.samples).sum::<usize>() as u64, "sample");
+    format!("{name} (synthetic) · {cells} · {records} · {samples}\nnext    fadecast datasets show {name}\n")
+}
+
 /// Returns `charge 170, discharge 168`, in the order of the phases.
 pub(super) fn phases(records: &BTreeMap<Phase, usize>) -> String {
     records.iter().map(|(phase, n)| format!("{} {n}", phase.name())).collect::<Vec<_>>().join(", ")

@@ -6,6 +6,7 @@ mod import;
 mod list;
 mod progress;
 mod show;
+mod simulate;
 
 use super::Globals;
 use crate::dataset::store::Store;
@@ -17,6 +18,8 @@ pub enum Command {
     Import(import::Args),
     /// Downloads a published dataset and imports it; goes on with a download that was cut off.
     Fetch(fetch::Args),
+    /// Makes a dataset of simulated cells, each of their first cycles recorded.
+    Simulate(simulate::Args),
     /// Lists the datasets.
     List,
     /// Shows a dataset: records, discharges, capacities and end of life of each cell.
@@ -34,6 +37,7 @@ pub fn run(command: &Command, globals: &Globals) -> anyhow::Result<()> {
     match command {
         Command::Import(args) => import::run(args, &store, globals),
         Command::Fetch(args) => fetch::run(args, &store, globals),
+        Command::Simulate(args) => simulate::run(args, &store, globals),
         Command::List => list::run(&store, globals),
         Command::Show(args) => show::run(args, &store, globals),
         Command::Check(args) => check::run(args, &store, globals),
