@@ -1,6 +1,7 @@
 //! What is wrong with an experiment beyond the form of its values: ranges, and keys that contradict each other.
 
 use super::config::{ExperimentConfig, Kind, ModelConfig, ModelKind, TargetConfig, Validation};
+use super::check_cell;
 use super::parse::Problem;
 use crate::descriptor;
 use crate::model::{Architecture, ModelError};
@@ -14,6 +15,7 @@ pub fn problems(config: &ExperimentConfig) -> Vec<Problem> {
     check_model(&config.model, &mut problems);
     check_loss(config, &mut problems);
     check_physics(config, &mut problems);
+    check_cell::add_problems(config, &mut problems);
     problems.extend(
         config.train.check().into_iter().map(|e| {
             Problem::new(format!("train.{}", e.key), format!("is {}; give {}", e.value, e.expected))
@@ -135,7 +137,7 @@ fn check_physics(config: &ExperimentConfig, problems: &mut Vec<Problem>) {
     }
     for stress in law.stress() {
         let given = stress.name.starts_with("given_") && config.split.given() > 0;
-        if uses_law && !given && descriptor::find(stress.name).is_none() {
+        if uses_law && !given && descriptor::find(stress.name).is_none() && !law.is_of_life() {
             problems.push(Problem::new(
                 "model.prior",
                 format!("`{law}` needs `{}`, which the split does not give (set split.given)", stress.name),

@@ -166,6 +166,8 @@ pub enum Validation {
     Cell,
     /// The last fifth of each training cell.
     Tail,
+    /// A fifth of the training cells, another one for each member of a fold.
+    Fifth,
 }
 
 /// What the models may see.

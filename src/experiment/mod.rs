@@ -3,6 +3,7 @@
 pub mod artifact;
 mod calibrate;
 pub mod check;
+mod check_cell;
 pub mod compare;
 pub mod config;
 pub mod error;

@@ -170,6 +170,10 @@ fn hold_out(
             let held = cells.iter().nth(member_idx % cells.len()).copied();
             train.iter().partition(|row| Some(cell(row)) == held)
         }
+        Validation::Fifth => {
+            let position = |row: &usize| cells.iter().position(|c| *c == cell(row)).unwrap_or(0);
+            train.iter().partition(|row| position(row) % 5 == member_idx % 5)
+        }
         Validation::Tail => {
             let last = |c: &usize| {
                 let rows: Vec<usize> = train.iter().copied().filter(|row| cell(row) == *c).collect();

@@ -17,6 +17,7 @@
 
 pub mod bacon_watts;
 pub mod baseline;
+pub mod capacity_difference;
 pub mod coulomb_balance;
 pub mod double_exponential;
 pub mod dual;
@@ -127,6 +128,9 @@ impl StressInput {
     pub const REST: Self = Self { name: "history_rest_duration", unit: "h" };
     /// Fade over the first discharges, which are given.
     pub const EARLY_FADE: Self = Self { name: "given_fade_rate", unit: "1/(100 cycles)" };
+    /// Logarithm to base 10 of the variance of the change of the discharge curve from cycle 10 to 100 [(Ah)^2].
+    pub const CAPACITY_DIFFERENCE: Self =
+        Self { name: "discharge_capacity_difference_log_variance_100_10", unit: "1" };
     /// Mean state of charge of the cycle, 0 to 1.
     pub const MEAN_SOC: Self = Self { name: "cycle_soc_mean", unit: "1" };
 }
@@ -157,11 +161,13 @@ pub enum Law {
     CoulombBalance,
     /// Exponential whose rate follows from the first cycles.
     EarlyRate,
+    /// Life of a whole cell from the change of its discharge curve.
+    CapacityDifference,
 }
 
 impl Law {
     /// Every law, in the order of the enum.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Exponential,
         Self::ExponentialPlain,
         Self::SingleExponential,
@@ -173,6 +179,7 @@ impl Law {
         Self::ExponentialFloor,
         Self::CoulombBalance,
         Self::EarlyRate,
+        Self::CapacityDifference,
     ];
 
     /// Returns the name in files and tables.
@@ -189,6 +196,7 @@ impl Law {
             Self::ExponentialFloor => "exponential_floor",
             Self::CoulombBalance => "coulomb_balance",
             Self::EarlyRate => "early_rate",
+            Self::CapacityDifference => "capacity_difference",
         }
     }
 
@@ -206,6 +214,7 @@ impl Law {
             Self::ExponentialFloor => &exponential_floor::PARAMETERS,
             Self::CoulombBalance => &coulomb_balance::PARAMETERS,
             Self::EarlyRate => &early_rate::PARAMETERS,
+            Self::CapacityDifference => &capacity_difference::PARAMETERS,
         }
     }
 
@@ -223,10 +232,16 @@ impl Law {
             Self::ExponentialFloor => &exponential_floor::STRESS,
             Self::CoulombBalance => &coulomb_balance::STRESS,
             Self::EarlyRate => &early_rate::STRESS,
+            Self::CapacityDifference => &capacity_difference::STRESS,
         }
     }
 
-    /// Returns the capacity as a fraction of the reference [1].
+    /// Returns whether the law says the logarithm of a whole cell's life instead of a capacity.
+    pub fn is_of_life(self) -> bool {
+        self == Self::CapacityDifference
+    }
+
+    /// Returns the capacity as a fraction of the reference [1], or the logarithm to base 10 of the life [cycles].
     ///
     /// # Panics
     /// When `theta` or `stress` is shorter than [`Law::parameters`] or [`Law::stress`].
@@ -243,6 +258,7 @@ impl Law {
             Self::ExponentialFloor => exponential_floor::capacity(theta, stress),
             Self::CoulombBalance => coulomb_balance::capacity(theta, stress),
             Self::EarlyRate => early_rate::capacity(theta, stress),
+            Self::CapacityDifference => capacity_difference::capacity(theta, stress),
         }
     }
 
@@ -294,7 +310,7 @@ mod tests {
             StressInput::EARLY_FADE => 0.2,
             _ => 0.5,
         };
-        for law in Law::ALL {
+        for law in Law::ALL.into_iter().filter(|law| !law.is_of_life()) {
             let at = |n| {
                 let stress: Vec<f64> = law.stress().iter().map(|s| value(s, n)).collect();
                 law.capacity(&law.start(), &stress)
