@@ -51,7 +51,9 @@ pub enum FoldError {
         group: String,
     },
     /// Occurs when no shuffle leaves a class in every training part.
-    #[error("class {class} would be missing where fold {fold} is tested: ask for other folds or merge classes")]
+    #[error(
+        "class {class} would be missing where fold {fold} is tested: ask for other folds or merge classes"
+    )]
     MissingClass {
         /// Class.
         class: usize,
@@ -305,7 +307,8 @@ mod tests {
 
     #[test]
     fn what_cannot_be_laid_out_is_an_error() {
-        let fold = |classes: &[usize], groups: &[usize], k| grouped(classes, &names(groups), k, &Seed::new(0));
+        let fold =
+            |classes: &[usize], groups: &[usize], k| grouped(classes, &names(groups), k, &Seed::new(0));
         assert_eq!(fold(&[0], &[], 2), Err(FoldError::Length { labels: 1, groups: 0 }));
         assert_eq!(fold(&[0, 0], &[0, 1], 1), Err(FoldError::Number { k: 1 }));
         assert_eq!(fold(&[0, 0, 1], &[0, 1, 1], 3), Err(FoldError::FewGroups { found: 2, k: 3 }));
