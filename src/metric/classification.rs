@@ -41,7 +41,9 @@ pub enum ClassError {
         predicted: usize,
     },
     /// Occurs when rows differ in their number of classes, or have fewer than two.
-    #[error("row {row} has {found} probabilities, the first row has {expected}: every row needs the same, two or more")]
+    #[error(
+        "row {row} has {found} probabilities, the first row has {expected}: every row needs the same, two or more"
+    )]
     Width {
         /// Position of the row.
         row: usize,
@@ -182,7 +184,8 @@ pub fn brier(truth: &[usize], probabilities: &[Vec<f64>]) -> Result<f64, ClassEr
 pub fn roc_auc(truth: &[usize], probabilities: &[Vec<f64>]) -> Result<f64, ClassError> {
     let n_classes = check(truth, probabilities)?;
     let first = usize::from(n_classes == 2);
-    let areas: Result<Vec<f64>, _> = (first..n_classes).map(|class| area(truth, probabilities, class)).collect();
+    let areas: Result<Vec<f64>, _> =
+        (first..n_classes).map(|class| area(truth, probabilities, class)).collect();
     Ok(mean(areas?.into_iter()))
 }
 
@@ -190,7 +193,11 @@ pub fn roc_auc(truth: &[usize], probabilities: &[Vec<f64>]) -> Result<f64, Class
 ///
 /// # Errors
 /// [`ClassError::NoBins`], and those of [`confusion_matrix`].
-pub fn reliability(truth: &[usize], probabilities: &[Vec<f64>], n_bins: usize) -> Result<Vec<Bin>, ClassError> {
+pub fn reliability(
+    truth: &[usize],
+    probabilities: &[Vec<f64>],
+    n_bins: usize,
+) -> Result<Vec<Bin>, ClassError> {
     check(truth, probabilities)?;
     if n_bins == 0 {
         return Err(ClassError::NoBins);
@@ -298,9 +305,9 @@ mod tests {
         assert_eq!(cases.len(), 6);
         for (idx, case) in cases.iter().enumerate() {
             let (truth, p) = (&case.truth[..], &case.probabilities[..]);
-            let found = [accuracy, balanced_accuracy, macro_f1, log_loss, brier].map(|f| f(truth, p).unwrap());
-            let expected =
-                [case.accuracy, case.balanced_accuracy, case.macro_f1, case.log_loss, case.brier];
+            let found =
+                [accuracy, balanced_accuracy, macro_f1, log_loss, brier].map(|f| f(truth, p).unwrap());
+            let expected = [case.accuracy, case.balanced_accuracy, case.macro_f1, case.log_loss, case.brier];
             for (found, expected) in found.into_iter().zip(expected) {
                 assert!((found - expected).abs() < 1e-12, "case {idx}: {found} {expected}");
             }
@@ -313,12 +320,11 @@ mod tests {
         let mut n_absent = 0;
         for case in cases() {
             let found = roc_auc(&case.truth, &case.probabilities);
-            match case.roc_auc {
-                Some(expected) => assert!((found.unwrap() - expected).abs() < 1e-12),
-                None => {
-                    n_absent += 1;
-                    assert_eq!(found, Err(ClassError::Unranked { class: 1, found: 0, n: 12 }));
-                }
+            if let Some(expected) = case.roc_auc {
+                assert!((found.unwrap() - expected).abs() < 1e-12);
+            } else {
+                n_absent += 1;
+                assert_eq!(found, Err(ClassError::Unranked { class: 1, found: 0, n: 12 }));
             }
         }
         assert_eq!(n_absent, 1);
@@ -356,7 +362,10 @@ mod tests {
         assert_eq!(score(&[0], &[&[1.0]]), Err(ClassError::Width { row: 0, found: 1, expected: 1 }));
         let ragged: [&[f64]; 2] = [&[0.5, 0.5], &[0.2, 0.2, 0.6]];
         assert_eq!(score(&[0, 0], &ragged), Err(ClassError::Width { row: 1, found: 3, expected: 2 }));
-        assert_eq!(score(&[2], &[&[0.5, 0.5]]), Err(ClassError::UnknownClass { row: 0, class: 2, n_classes: 2 }));
+        assert_eq!(
+            score(&[2], &[&[0.5, 0.5]]),
+            Err(ClassError::UnknownClass { row: 0, class: 2, n_classes: 2 })
+        );
         assert_eq!(score(&[0], &[&[0.5, 0.25]]), Err(ClassError::NotProbabilities { row: 0, sum: 0.75 }));
         assert_eq!(score(&[0], &[&[1.5, -0.5]]), Err(ClassError::NotProbabilities { row: 0, sum: 1.0 }));
         assert!(matches!(score(&[0], &[&[f64::NAN, 1.0]]), Err(ClassError::NotProbabilities { row: 0, .. })));

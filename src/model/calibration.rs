@@ -15,6 +15,8 @@ use serde::{Deserialize, Serialize};
 const CLIP: f64 = f64::EPSILON;
 /// Range of 1 / T. At its upper end the classes are never wrong on the given rows, at its lower end no better than chance.
 const SHARPNESS: (f64, f64) = (0.02, 50.0);
+/// Distance below which two probabilities are equal: rounding of a renormalised row.
+const TIE: f64 = 1e-12;
 /// Most steps towards the temperature; a bisection of the range to its last digit needs 60.
 const STEPS: usize = 200;
 
@@ -102,10 +104,7 @@ impl CalibrationConfig {
             }
             Self::Isotonic => {
                 let classes = (0..n_classes).map(|class| one_against_rest(truth, probabilities, class));
-                Calibration::Isotonic {
-                    classes: classes.collect(),
-                    floor: 1.0 / (truth.len() as f64 + 2.0),
-                }
+                Calibration::Isotonic { classes: classes.collect(), floor: 1.0 / (truth.len() as f64 + 2.0) }
             }
         })
     }
@@ -126,7 +125,7 @@ impl Calibration {
 }
 
 impl Rising {
-    /// Fits by pooling adjacent violators: the least-squares function of `x` that never falls; equal `x` are averaged.
+    /// Fits by pooling adjacent violators: the least-squares function of `x` that never falls; equal `x` (within 1e-12) are averaged.
     ///
     /// # Panics
     /// When the slices differ in length.
@@ -135,15 +134,17 @@ impl Rising {
         let mut pairs: Vec<(f64, f64)> = x.iter().copied().zip(y.iter().copied()).collect();
         pairs.sort_by(|a, b| a.0.total_cmp(&b.0));
         let mut blocks: Vec<Block> = Vec::new();
-        for tied in pairs.chunk_by(|a, b| a.0 == b.0) {
+        for tied in pairs.chunk_by(|a, b| b.0 - a.0 < TIE) {
             let sum = tied.iter().map(|pair| pair.1).sum();
             let mut block = Block { from: tied[0].0, to: tied[0].0, sum, n: tied.len() as f64 };
             while let Some(last) = blocks.pop_if(|last| last.mean() >= block.mean()) {
-                block = Block { from: last.from, to: block.to, sum: last.sum + block.sum, n: last.n + block.n };
+                block =
+                    Block { from: last.from, to: block.to, sum: last.sum + block.sum, n: last.n + block.n };
             }
             blocks.push(block);
         }
-        let ends = |block: &Block| if block.from < block.to { vec![block.from, block.to] } else { vec![block.from] };
+        let ends =
+            |block: &Block| if block.from < block.to { vec![block.from, block.to] } else { vec![block.from] };
         let points = blocks.iter().flat_map(|block| ends(block).into_iter().map(|x| (x, block.mean())));
         let (x, y) = points.unzip();
         Self { x, y }

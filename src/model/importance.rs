@@ -6,7 +6,7 @@
 use rand::seq::SliceRandom;
 
 use crate::seed::Seed;
-use crate::signal::rank::spearman;
+use crate::signal::rank::Ranked;
 
 /// Columns that are shuffled together.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,10 +78,11 @@ pub fn by_family(names: &[String], family: impl Fn(&str) -> String) -> Vec<Colum
 /// When there is not one name a column.
 pub fn correlated(columns: &[&[f64]], names: &[String], threshold: f64) -> Vec<ColumnGroup> {
     assert_eq!(columns.len(), names.len(), "one name for each column");
+    let ranked: Vec<Ranked> = columns.iter().map(|column| Ranked::new(column)).collect();
     let mut first: Vec<usize> = (0..columns.len()).collect();
     for (a, b) in (0..columns.len()).flat_map(|b| (0..b).map(move |a| (a, b))) {
         let (low, high) = (first[a].min(first[b]), first[a].max(first[b]));
-        if low < high && spearman(columns[a], columns[b]).is_some_and(|rho| rho.abs() > threshold) {
+        if low < high && ranked[a].spearman(&ranked[b]).is_some_and(|rho| rho.abs() > threshold) {
             first.iter_mut().filter(|column| **column == high).for_each(|column| *column = low);
         }
     }
@@ -134,11 +135,13 @@ mod tests {
 
     #[test]
     fn growth_of_the_loss_is_what_arithmetic_says() {
-        let groups = [single(&names(3)), vec![ColumnGroup { name: "pair".into(), columns: vec![0, 1] }]].concat();
+        let groups =
+            [single(&names(3)), vec![ColumnGroup { name: "pair".into(), columns: vec![0, 1] }]].concat();
         let found = by_permutation(&rows(), &groups, 400, &Seed::new(1), loss);
         // Of a shuffled x against x itself the mean square is twice the variance, (40^2 - 1) / 12 here; half a shuffled x gives a quarter.
         let variance = 1599.0 / 12.0;
-        for (importance, expected) in found.iter().zip([0.5 * variance, 0.5 * variance, 0.0, 2.0 * variance]) {
+        for (importance, expected) in found.iter().zip([0.5 * variance, 0.5 * variance, 0.0, 2.0 * variance])
+        {
             let error = (importance.mean - expected).abs();
             assert!(error <= 5.0 * importance.sd / 20.0, "{importance:?} {expected}");
         }

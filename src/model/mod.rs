@@ -6,8 +6,8 @@
 pub mod calibration;
 pub mod dense;
 pub mod hybrid;
-pub mod keras;
 pub mod importance;
+pub mod keras;
 pub mod linear;
 pub mod softmax;
 pub mod trees;

@@ -11,8 +11,8 @@ use rand::seq::SliceRandom;
 use super::tier::quantile;
 use crate::seed::Seed;
 
-/// Shuffles that are tried before a class is said to be missing from a training part.
-const ATTEMPTS: usize = 20;
+/// Shuffles that are tried with the uneven groups first, then without, before a class is said to be missing.
+const ATTEMPTS: [usize; 2] = [5, 45];
 /// Difference below which two spreads are equal; they are sums of a few shares of 0..1.
 const TIE: f64 = 1e-9;
 
@@ -51,7 +51,9 @@ pub enum FoldError {
         group: String,
     },
     /// Occurs when no shuffle leaves a class in every training part.
-    #[error("class {class} would be missing where fold {fold} is tested: ask for other folds or merge classes")]
+    #[error(
+        "class {class} would be missing where fold {fold} is tested: ask for other folds or merge classes"
+    )]
     MissingClass {
         /// Class.
         class: usize,
@@ -76,8 +78,9 @@ pub fn grouped(classes: &[usize], groups: &[String], k: usize, seed: &Seed) -> R
     let table = Table::new(classes, groups, k)?;
     table.check_classes(groups)?;
     let mut missing = None;
-    for attempt in 0..ATTEMPTS {
-        let folds = table.place(k, &seed.child(attempt));
+    for attempt in 0..ATTEMPTS[0] + ATTEMPTS[1] {
+        let order = table.order(&seed.child(attempt), attempt < ATTEMPTS[0]);
+        let folds = table.place(k, &order);
         missing = table.class_in_one_fold(&folds);
         if missing.is_none() {
             return Ok(table.rows(&folds));
@@ -102,7 +105,7 @@ pub fn grouped_by_value(
         return Err(FoldError::NonFinite { position });
     }
     let table = Table::new(&bins(labels, n_bins), groups, k)?;
-    Ok(table.rows(&table.place(k, &seed.child(0))))
+    Ok(table.rows(&table.place(k, &table.order(&seed.child(0), true))))
 }
 
 /// Returns the quantile bin of each value, `0..n`; equal values share a bin, so that some may be empty.
@@ -159,11 +162,18 @@ impl Table {
         Ok(())
     }
 
-    /// Returns the fold of each group.
-    fn place(&self, k: usize, seed: &Seed) -> Vec<usize> {
+    /// Returns the groups in the order in which they are placed.
+    fn order(&self, seed: &Seed, uneven_first: bool) -> Vec<usize> {
         let mut order: Vec<usize> = (0..self.counts.len()).collect();
         order.shuffle(&mut seed.stream("groups"));
-        order.sort_by(|&a, &b| sd(&self.counts[b]).total_cmp(&sd(&self.counts[a])));
+        if uneven_first {
+            order.sort_by(|&a, &b| sd(&self.counts[b]).total_cmp(&sd(&self.counts[a])));
+        }
+        order
+    }
+
+    /// Returns the fold of each group.
+    fn place(&self, k: usize, order: &[usize]) -> Vec<usize> {
         let mut folds = vec![0; order.len()];
         let mut filled = vec![vec![0.0; self.totals.len()]; k];
         for (done, &group) in order.iter().enumerate() {
@@ -293,6 +303,27 @@ mod tests {
     }
 
     #[test]
+    fn a_rare_class_is_divided_where_the_first_order_would_not() {
+        // Two folds: the largest group comes first and alone, so that both groups of class 4 would be in the other fold.
+        let counts = [[20, 20, 20, 20, 0], [10, 0, 10, 0, 1], [0, 10, 0, 10, 1], [1, 1, 1, 1, 0]];
+        let cells = counts.iter().enumerate().flat_map(|(group, counts)| {
+            counts.iter().enumerate().flat_map(move |(class, &n)| vec![(class, group); n])
+        });
+        let (classes, groups): (Vec<_>, Vec<_>) = cells.unzip();
+        let table = Table::new(&classes, &names(&groups), 2).unwrap();
+        for seed in (0..5).map(Seed::new) {
+            let first = table.place(2, &table.order(&seed.child(0), true));
+            assert_eq!(table.class_in_one_fold(&first).map(|found| found.0), Some(4));
+            let folds = grouped(&classes, &names(&groups), 2, &seed).unwrap();
+            for class in 0..5 {
+                let of_class =
+                    folds.iter().zip(&classes).filter(|(_, c)| **c == class).map(|(fold, _)| *fold);
+                assert_eq!(of_class.collect::<BTreeSet<_>>().len(), 2, "class {class}");
+            }
+        }
+    }
+
+    #[test]
     fn labels_of_a_regression_are_spread_by_quantile() {
         let labels: Vec<f64> = (0..40).map(|row| f64::from(row * row)).collect();
         let groups = names(&(0..40).collect::<Vec<_>>());
@@ -305,7 +336,8 @@ mod tests {
 
     #[test]
     fn what_cannot_be_laid_out_is_an_error() {
-        let fold = |classes: &[usize], groups: &[usize], k| grouped(classes, &names(groups), k, &Seed::new(0));
+        let fold =
+            |classes: &[usize], groups: &[usize], k| grouped(classes, &names(groups), k, &Seed::new(0));
         assert_eq!(fold(&[0], &[], 2), Err(FoldError::Length { labels: 1, groups: 0 }));
         assert_eq!(fold(&[0, 0], &[0, 1], 1), Err(FoldError::Number { k: 1 }));
         assert_eq!(fold(&[0, 0, 1], &[0, 1, 1], 3), Err(FoldError::FewGroups { found: 2, k: 3 }));
@@ -321,8 +353,18 @@ mod tests {
         fn groups_stay_whole_and_every_training_part_has_every_class(
             rows in prop::collection::vec((0usize..3, 0usize..12), 20..60), k in 2usize..6, seed in 0u64..100
         ) {
-            let (classes, groups): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
-            let Ok(folds) = grouped(&classes, &names(&groups), k, &Seed::new(seed)) else { return Ok(()) };
+            let (classes, groups): (Vec<usize>, Vec<usize>) = rows.into_iter().unzip();
+            let distinct = |of: &dyn Fn(usize) -> bool| -> usize {
+                let groups = classes.iter().zip(&groups).filter(|(class, _)| of(**class)).map(|(_, group)| *group);
+                groups.collect::<BTreeSet<usize>>().len()
+            };
+            let folds = match grouped(&classes, &names(&groups), k, &Seed::new(seed)) {
+                Ok(folds) => folds,
+                Err(FoldError::FewGroups { .. }) => { prop_assert!(distinct(&|_| true) < k); return Ok(()) }
+                Err(FoldError::OneGroup { class, .. }) => { prop_assert_eq!(distinct(&|c| c == class), 1); return Ok(()) }
+                // A class of many groups is never left in one fold.
+                Err(error) => { prop_assert!((0..3).any(|class| distinct(&|c| c == class) == 2), "{}", error); return Ok(()) }
+            };
             prop_assert_eq!(folds.len(), classes.len());
             for fold in 0..k {
                 prop_assert!(folds.contains(&fold), "fold {} is empty", fold);

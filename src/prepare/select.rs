@@ -11,7 +11,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::signal::rank::{kruskal_wallis, spearman};
+use crate::signal::rank::{Ranked, kruskal_wallis, spearman};
 
 /// What stays (see the head).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -92,9 +92,9 @@ impl SelectConfig {
     /// # Errors
     /// [`SelectError::OutOfRange`] names the first key whose value cannot be used.
     pub fn check(&self) -> Result<(), SelectError> {
-        let share = |key, value: f64| match (0.0..=1.0).contains(&value) {
-            true => Ok(()),
-            false => Err(SelectError::OutOfRange { key, value, must: "0-1" }),
+        let share = |key, value: f64| {
+            let ok = (0.0..=1.0).contains(&value);
+            if ok { Ok(()) } else { Err(SelectError::OutOfRange { key, value, must: "0-1" }) }
         };
         if self.top == 0 {
             return Err(SelectError::OutOfRange { key: "top", value: 0.0, must: "1 or more" });
@@ -110,7 +110,12 @@ impl SelectConfig {
     ///
     /// # Panics
     /// When a row lies outside a column or the labels.
-    pub fn select(&self, columns: &[&[f64]], rows: &[usize], labels: Labels) -> Result<Selection, SelectError> {
+    pub fn select(
+        &self,
+        columns: &[&[f64]],
+        rows: &[usize],
+        labels: Labels,
+    ) -> Result<Selection, SelectError> {
         self.check()?;
         if rows.is_empty() {
             return Err(SelectError::NoRows);
@@ -148,15 +153,15 @@ impl SelectConfig {
     /// Drops each column that is a near copy of one that stays.
     fn drop_copies(&self, columns: &[Vec<f64>], scored: &mut Vec<(usize, f64)>, out: &mut Selection) {
         scored.sort_by_key(|&(idx, _)| (n_missing(&columns[idx]), idx));
-        let mut kept: Vec<usize> = Vec::new();
+        let mut kept: Vec<(usize, Ranked)> = Vec::new();
         scored.retain(|&(idx, _)| {
-            let alike = |other: usize| {
-                spearman(&columns[idx], &columns[other]).is_some_and(|rho| rho.abs() > self.max_correlation)
-            };
-            let original = kept.iter().copied().find(|&other| alike(other));
+            let ranked = Ranked::new(&columns[idx]);
+            let alike =
+                |other: &Ranked| ranked.spearman(other).is_some_and(|r| r.abs() > self.max_correlation);
+            let original = kept.iter().find(|(_, other)| alike(other)).map(|(original, _)| *original);
             match original {
                 Some(original) => out.copies.push((idx, original)),
-                None => kept.push(idx),
+                None => kept.push((idx, ranked)),
             }
             original.is_none()
         });
@@ -206,15 +211,18 @@ mod tests {
     #[test]
     fn missing_constant_and_copied_inputs_go_and_the_best_come_first() {
         let columns = [
-            [1.0, 5.0, 2.0, 6.0, 3.0, 7.0, 4.0, 8.0],  // H = 1.333
-            [3.0; 8],                                  // constant
-            [1.0, NAN, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0],  // a copy of the next with a gap
-            [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 80.0], // H = 5.333
-            [NAN, NAN, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0],  // missing in a quarter
+            [1.0, 5.0, 2.0, 6.0, 3.0, 7.0, 4.0, 8.0],         // H = 1.333
+            [3.0; 8],                                         // constant
+            [1.0, NAN, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0],         // a copy of the next with a gap
+            [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 80.0],        // H = 5.333
+            [NAN, NAN, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0],         // missing in a quarter
             [-1.0, -2.0, -3.0, -4.0, -5.0, -6.0, -7.0, -8.0], // a falling copy of column 3
         ];
         let found = select(&SelectConfig::default(), &columns).unwrap();
-        assert_eq!((&found.kept[..], &found.missing[..], &found.constant[..]), (&[3, 0][..], &[4][..], &[1][..]));
+        assert_eq!(
+            (&found.kept[..], &found.missing[..], &found.constant[..]),
+            (&[3, 0][..], &[4][..], &[1][..])
+        );
         assert_eq!(found.copies, [(5, 3), (2, 3)]);
         // scipy.stats.kruskal([1, 2, 3, 4], [5, 6, 7, 80]) and ([1, 5, 2, 6], [3, 7, 4, 8])
         assert!((found.scores[0] - 16.0 / 3.0).abs() < 1e-12 && (found.scores[1] - 4.0 / 3.0).abs() < 1e-12);
@@ -225,7 +233,8 @@ mod tests {
     #[test]
     fn rows_outside_the_training_part_change_nothing() {
         let labels = [1.0, 2.0, 3.0, 4.0, 900.0];
-        let columns = |last: f64| [[1.0, 2.0, 4.0, 3.0, last], [1.0, 3.0, 2.0, 9.0, last], [2.0, 2.0, 2.0, 2.0, last]];
+        let columns =
+            |last: f64| [[1.0, 2.0, 4.0, 3.0, last], [1.0, 3.0, 2.0, 9.0, last], [2.0, 2.0, 2.0, 2.0, last]];
         let select = |last: f64| {
             let columns = columns(last);
             let columns: Vec<&[f64]> = columns.iter().map(|c| &c[..]).collect();

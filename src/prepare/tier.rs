@@ -164,7 +164,9 @@ impl Tiers {
             TierConfig::Kmeans { n, .. } => clusters(training, *n, seed),
         };
         let mut counts = vec![0; n];
-        training.iter().for_each(|cell| counts[tiers.place(cell)] += 1);
+        for cell in training {
+            counts[tiers.place(cell)] += 1;
+        }
         match counts.iter().position(|&count| count == 0) {
             Some(empty) => Err(TierError::EmptyTier { name: tiers.name(empty) }),
             None => Ok(tiers),
@@ -389,7 +391,8 @@ mod tests {
         let Some(folder) = real_data("formation-cui2024") else { return };
         let column = |file: &str, name: &str| -> BTreeMap<String, f64> {
             let mut reader = csv::Reader::from_path(folder.join(file)).unwrap();
-            let place = |name: &str, headers: &csv::StringRecord| headers.iter().position(|h| h == name).unwrap();
+            let place =
+                |name: &str, headers: &csv::StringRecord| headers.iter().position(|h| h == name).unwrap();
             let headers = reader.headers().unwrap().clone();
             let (key, value) = (place("seq_num", &headers), place(name, &headers));
             let rows = reader.records().map(Result::unwrap);
@@ -433,7 +436,10 @@ mod tests {
         assert_eq!(fit(&quantile(2), &[]), Err(TierError::FewValues { found: 0, n: 2 }));
         assert_eq!(fit(&quantile(2), &[1.0, f64::NAN]), Err(TierError::NonFinite { position: 1 }));
         // Both cuts are 2: nothing lies between them.
-        assert_eq!(fit(&quantile(3), &[1.0, 2.0, 2.0, 2.0, 3.0]), Err(TierError::EmptyTier { name: "B".into() }));
+        assert_eq!(
+            fit(&quantile(3), &[1.0, 2.0, 2.0, 2.0, 3.0]),
+            Err(TierError::EmptyTier { name: "B".into() })
+        );
         let cuts = vec![2.0, 1.0];
         assert_eq!(fit(&TierConfig::Threshold { cuts: cuts.clone() }, &[1.0]), Err(TierError::Cuts { cuts }));
         let above = TierConfig::Threshold { cuts: vec![0.0] };

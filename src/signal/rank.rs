@@ -2,16 +2,49 @@
 //!
 //! Ties get the mean of their ranks. A pair with a value that is not finite is left out.
 
+use std::ops::Range;
+
 /// Returns the rank of each value, from 1, ties with the mean of their ranks.
 ///
 /// NaN sorts last; leave it out before.
 pub fn midranks(values: &[f64]) -> Vec<f64> {
     let mut ranks = vec![0.0; values.len()];
-    for (first, tied) in runs(values) {
-        let rank = first as f64 + (tied.len() as f64 + 1.0) / 2.0;
-        tied.into_iter().for_each(|position| ranks[position] = rank);
+    let (order, runs) = runs(values);
+    for run in runs {
+        // The mean of start + 1 ..= end.
+        let rank = ((run.start + 1) as f64).midpoint(run.end as f64);
+        for &position in &order[run] {
+            ranks[position] = rank;
+        }
     }
     ranks
+}
+
+/// A column whose ranks are computed once for many correlations.
+#[derive(Debug, Clone)]
+pub struct Ranked<'a> {
+    values: &'a [f64],
+    /// Midranks about their mean, scaled to length 1; none where a value is missing.
+    ranks: Option<Vec<f64>>,
+}
+
+impl<'a> Ranked<'a> {
+    /// Ranks a column.
+    pub fn new(values: &'a [f64]) -> Self {
+        let complete = values.iter().all(|v| v.is_finite());
+        Self { values, ranks: complete.then(|| unit(&midranks(values))) }
+    }
+
+    /// Returns what [`spearman`] returns of two columns.
+    ///
+    /// # Panics
+    /// When the columns differ in length.
+    pub fn spearman(&self, other: &Self) -> Option<f64> {
+        match (&self.ranks, &other.ranks) {
+            (Some(a), Some(b)) => correlation(a, b),
+            _ => spearman(self.values, other.values),
+        }
+    }
 }
 
 /// Returns Spearman's rank correlation [1], -1..1 `[Spearman1904]`: Pearson's of the midranks.
@@ -24,7 +57,7 @@ pub fn spearman(x: &[f64], y: &[f64]) -> Option<f64> {
     assert_eq!(x.len(), y.len(), "one y for each x");
     let finite = |pair: &(&f64, &f64)| pair.0.is_finite() && pair.1.is_finite();
     let (x, y): (Vec<f64>, Vec<f64>) = x.iter().zip(y).filter(finite).unzip();
-    pearson(&midranks(&x), &midranks(&y))
+    correlation(&unit(&midranks(&x)), &unit(&midranks(&y)))
 }
 
 /// Returns the H of Kruskal and Wallis `[Kruskal1952]`, corrected for ties [1], 0 or more: large where classes differ.
@@ -43,35 +76,42 @@ pub fn kruskal_wallis(values: &[f64], classes: &[usize]) -> Option<f64> {
     }
     sums.retain(|(_, n)| *n > 0.0);
     let n = values.len() as f64;
-    let tied: f64 = runs(&values).iter().map(|(_, run)| (run.len() as f64).powi(3) - run.len() as f64).sum();
+    let ties = runs(&values).1.into_iter().map(|run| run.len() as f64);
+    let tied: f64 = ties.map(|t| t.powi(3) - t).sum();
     let correction = 1.0 - tied / (n.powi(3) - n);
     let between: f64 = sums.iter().map(|(sum, count)| sum * sum / count).sum();
     let h = 12.0 / (n * (n + 1.0)) * between - 3.0 * (n + 1.0);
     (sums.len() > 1 && correction > 0.0).then(|| h / correction)
 }
 
-/// Returns the runs of equal values, ascending: the number of values below, and the positions of the run.
-fn runs(values: &[f64]) -> Vec<(usize, Vec<usize>)> {
+/// Returns positions by ascending value, and the runs of equal values among them.
+fn runs(values: &[f64]) -> (Vec<usize>, Vec<Range<usize>>) {
     let mut order: Vec<usize> = (0..values.len()).collect();
     order.sort_by(|&a, &b| values[a].total_cmp(&values[b]));
-    let mut first = 0;
-    let tied = order.chunk_by(|&a, &b| values[a].partial_cmp(&values[b]).is_some_and(std::cmp::Ordering::is_eq));
+    let mut start = 0;
+    let tied = order.chunk_by(|&a, &b| values[a] - values[b] == 0.0);
     let place = |run: &[usize]| {
-        first += run.len();
-        (first - run.len(), run.to_vec())
+        start += run.len();
+        start - run.len()..start
     };
-    tied.map(place).collect()
+    let runs = tied.map(place).collect();
+    (order, runs)
 }
 
-fn pearson(x: &[f64], y: &[f64]) -> Option<f64> {
-    let centred = |v: &[f64]| -> Vec<f64> {
-        let mean = v.iter().sum::<f64>() / v.len() as f64;
-        v.iter().map(|value| value - mean).collect()
-    };
-    let product = |a: &[f64], b: &[f64]| -> f64 { a.iter().zip(b).map(|(a, b)| a * b).sum() };
-    let (x, y) = (centred(x), centred(y));
-    let spread = (product(&x, &x) * product(&y, &y)).sqrt();
-    (spread > 0.0).then(|| (product(&x, &y) / spread).clamp(-1.0, 1.0))
+/// Returns the values about their mean, scaled to length 1; zeros when they are all equal.
+fn unit(values: &[f64]) -> Vec<f64> {
+    let mean = values.iter().sum::<f64>() / values.len() as f64;
+    let length = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>().sqrt();
+    let scale = if length > 0.0 { 1.0 / length } else { 0.0 };
+    values.iter().map(|v| scale * (v - mean)).collect()
+}
+
+/// Returns the cosine of two unit vectors; none when one is zero.
+fn correlation(a: &[f64], b: &[f64]) -> Option<f64> {
+    assert_eq!(a.len(), b.len(), "columns of one length");
+    let varies = |v: &[f64]| v.iter().any(|v| *v != 0.0);
+    let product: f64 = a.iter().zip(b).map(|(a, b)| a * b).sum();
+    (varies(a) && varies(b)).then(|| product.clamp(-1.0, 1.0))
 }
 
 #[cfg(test)]
@@ -80,21 +120,23 @@ mod tests {
     use proptest::prelude::*;
     use serde::Deserialize;
 
+    type Column = Vec<Option<f64>>;
+
     #[derive(Deserialize)]
     struct Golden {
-        ranks: Ranks,
+        ranks: Table,
     }
 
     /// What scipy says (`tests/fixtures/classification/make.py`); a missing value is null.
     #[derive(Deserialize)]
-    struct Ranks {
+    struct Table {
         ranks: Vec<(Vec<f64>, Vec<f64>)>,
-        spearman: Vec<(Vec<Option<f64>>, Vec<Option<f64>>, f64)>,
+        spearman: Vec<(Column, Column, f64)>,
         classes: Vec<usize>,
-        kruskal: Vec<(Vec<Option<f64>>, f64)>,
+        kruskal: Vec<(Column, f64)>,
     }
 
-    fn golden() -> Ranks {
+    fn golden() -> Table {
         let text = include_str!("../../tests/fixtures/classification/golden.json");
         serde_json::from_str::<Golden>(text).unwrap().ranks
     }
@@ -110,8 +152,10 @@ mod tests {
             assert_eq!(&midranks(values), expected);
         }
         for (x, y, expected) in &golden.spearman {
-            let found = spearman(&numbers(x), &numbers(y)).unwrap();
+            let (x, y) = (numbers(x), numbers(y));
+            let found = spearman(&x, &y).unwrap();
             assert!((found - expected).abs() < 1e-12, "{found} {expected}");
+            assert_eq!(Ranked::new(&x).spearman(&Ranked::new(&y)), Some(found));
         }
         for (values, expected) in &golden.kruskal {
             let found = kruskal_wallis(&numbers(values), &golden.classes).unwrap();
@@ -124,6 +168,7 @@ mod tests {
         assert_eq!(spearman(&[1.0, 1.0, 1.0], &[1.0, 2.0, 3.0]), None);
         assert_eq!(spearman(&[1.0, f64::NAN], &[1.0, 2.0]), None);
         assert_eq!(spearman(&[], &[]), None);
+        assert_eq!(Ranked::new(&[1.0, 1.0]).spearman(&Ranked::new(&[1.0, 2.0])), None);
         assert_eq!(kruskal_wallis(&[2.0, 2.0, 2.0], &[0, 1, 1]), None);
         assert_eq!(kruskal_wallis(&[1.0, 2.0, f64::NAN], &[0, 0, 1]), None);
         assert_eq!(kruskal_wallis(&[], &[]), None);
