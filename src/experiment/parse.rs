@@ -291,6 +291,17 @@ mod tests {
     }
 
     #[test]
+    fn the_loss_of_classes_is_refused_where_a_number_is_asked_for() {
+        let keys = |text: &str, set: &[&str]| -> Vec<String> {
+            problems(text, set).into_iter().map(|problem| problem.key).collect()
+        };
+        let text = "[model]\nkind = \"hybrid\"\nmonotone_fade = 1.0\n[train]\nloss = \"cross_entropy\"";
+        assert_eq!(keys(text, &[]), ["train.loss", "model.kind", "model.monotone_fade"]);
+        let smoothing = "train.loss.cross_entropy.label_smoothing";
+        assert_eq!(keys("", &[&format!("{smoothing}=1.5")]), ["train.loss", smoothing]);
+    }
+
+    #[test]
     fn a_syntax_error_names_the_file() {
         let error = parse("[train", "x.toml", &[]).unwrap_err();
         assert!(error.to_string().contains("x.toml"), "{error}");

@@ -371,10 +371,12 @@ fn check_member<'a>(plan: &'a MemberPlan, names: &mut BTreeSet<&'a str>) -> Resu
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::device::Backend;
     use crate::seed::Seed;
     use crate::train::History;
+    use crate::train::engine::{self, EngineKind, MemberStart, Population};
     use crate::train::toy::{Files, Toy, members, rows, straight};
-    use crate::train::{EarlyStopConfig, OptimizerConfig, ScheduleConfig};
+    use crate::train::{EarlyStopConfig, Hyper, OptimizerConfig, ScheduleConfig};
     use proptest::prelude::*;
 
     /// Settings under which every part of a fit has a state of its own.
@@ -569,6 +571,49 @@ mod tests {
         // Rows of 3.482_621_983 and 0.232_621_983, see `loss`.
         let logits = [0.5, -1.25, 2.0, 0.5, -1.25, 2.0];
         assert!((mean_loss(loss, &rows, &logits) - 1.045_121_983).abs() < 1e-6);
+    }
+
+    /// Rows of the line, of the class of its sign; every fourth has the other one, so that a fit can be too close.
+    fn of_classes(n: usize, seed: u64) -> Arc<Rows> {
+        let rows = rows(n, seed);
+        let class = |(i, y): (usize, &f32)| f32::from((*y > 0.5) != (i % 4 == 3));
+        Arc::new(Rows { labels: rows.labels.iter().enumerate().map(class).collect(), ..rows })
+    }
+
+    #[test]
+    fn a_classifier_keeps_the_weights_that_its_validation_rows_judge_best() {
+        let config = TrainConfig {
+            epochs: 200,
+            batch_size: 8,
+            learning_rate: 0.03,
+            loss: Loss::CrossEntropy { label_smoothing: 0.05 },
+            early_stop: Some(EarlyStopConfig { patience: 15, min_delta: 0.0 }),
+            ..TrainConfig::default()
+        };
+        let network = crate::model::NetworkConfig { hidden: vec![16, 16], ..Default::default() };
+        let d_output = config.loss.d_output(Some(2));
+        let population = Population {
+            architecture: crate::model::Architecture { d_input: 2, d_output, network, prior: None },
+            objective: config.objective(),
+            optimizer: config.optimizer,
+            members: vec![MemberStart { seed: Seed::new(3), prior: None }],
+        };
+        let validation = of_classes(200, 2);
+        let plans = [MemberPlan {
+            train: of_classes(60, 1),
+            validation: Some(Arc::clone(&validation)),
+            hyper: Hyper::new(&config, 0.0),
+            ..members(1, 0.0).remove(0)
+        }];
+        let mut engine = engine::create(EngineKind::Auto, Backend::Flex, &population).unwrap();
+        let fits = fit(engine.as_mut(), &plan(&config, &plans, &Interrupt::default()), &mut ()).unwrap();
+        assert!(matches!(fits[0].stop, StopReason::EarlyStop { .. }), "{:?}", fits[0].stop);
+        assert!(fits[0].n_epochs < 200 && fits[0].best_epoch < Some(fits[0].n_epochs));
+        let logits = engine.predict(&[Arc::clone(&validation)]).remove(0);
+        assert_eq!(fits[0].best_validation_loss, Some(mean_loss(config.loss, &validation, &logits)));
+        let is_right = |(z, y): (&[f32], &f32)| (z[1] > z[0]) == (*y > 0.5);
+        let right = logits.chunks(2).zip(&validation.labels).filter(|&(z, y)| is_right((z, y))).count();
+        assert!((130..=150).contains(&right), "{right} of the 150 rows that have the class of their line");
     }
 
     #[test]

@@ -179,16 +179,23 @@ fn engines_agree_for_every_loss_and_optimiser() {
 #[test]
 fn engines_agree_for_classes() {
     for (n_classes, label_smoothing) in [(2, 0.0), (3, 0.0), (3, 0.1), (5, 0.3), (64, 0.1)] {
-        for kind in [OptimizerKind::Adam, OptimizerKind::Adamw, OptimizerKind::Sgd] {
-            for normalisation in [Normalisation::None, Normalisation::Layer, Normalisation::Batch] {
-                let population = population(2, |p| {
-                    with_classes(p, n_classes, label_smoothing);
-                    p.architecture.network.normalisation = normalisation;
-                    p.optimizer.kind = kind;
-                });
-                let name = format!("{n_classes} classes {label_smoothing} {kind:?} {normalisation:?}");
-                agree(&name, &population, 0.0);
-            }
+        for (kind, normalisation) in [
+            (OptimizerKind::Adam, Normalisation::None),
+            (OptimizerKind::Adamw, Normalisation::Layer),
+            (OptimizerKind::Sgd, Normalisation::None),
+            // Adam would make steps of the rounding in the gradients of the biases, which here have none.
+            (OptimizerKind::Sgd, Normalisation::Batch),
+        ] {
+            let population = population(2, |p| {
+                with_classes(p, n_classes, label_smoothing);
+                p.architecture.network.normalisation = normalisation;
+                p.optimizer.kind = kind;
+            });
+            agree(
+                &format!("{n_classes} classes {label_smoothing} {kind:?} {normalisation:?}"),
+                &population,
+                0.0,
+            );
         }
         for (hidden, skip, dropout) in [(vec![19, 19], true, 0.3), (vec![], false, 0.0)] {
             let population = population(2, |p| {

@@ -103,7 +103,9 @@ impl Head {
         if let Loss::CrossEntropy { label_smoothing } = self.objective.loss {
             let slopes = &mut work.d_residual[at..][..work.d_output];
             let loss = cross_entropy(&work.net[at..][..work.d_output], label, label_smoothing, slopes);
-            slopes.iter_mut().for_each(|slope| *slope *= weight);
+            for slope in slopes {
+                *slope *= weight;
+            }
             return loss;
         }
         let log_variance = if self.objective.loss == Loss::GaussianNll { work.net[at + 1] } else { 0.0 };
