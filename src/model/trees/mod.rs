@@ -145,7 +145,9 @@ pub enum TreesError {
         name: String,
     },
     /// Occurs when a row has more or fewer inputs than the model.
-    #[error("row {row_idx} has {found} inputs, the trees have {needed}: give those they learn from, in that order")]
+    #[error(
+        "row {row_idx} has {found} inputs, the trees have {needed}: give those they learn from, in that order"
+    )]
     RowWidth {
         /// Position of the row.
         row_idx: usize,
@@ -155,7 +157,9 @@ pub enum TreesError {
         needed: usize,
     },
     /// Occurs when an input is infinite, or too large for a 32-bit number.
-    #[error("`{input}` of row {row_idx} is {value}: trees take numbers up to 3.4e38, and NaN where one is missing")]
+    #[error(
+        "`{input}` of row {row_idx} is {value}: trees take numbers up to 3.4e38, and NaN where one is missing"
+    )]
     NotFinite {
         /// Name of the input.
         input: String,
