@@ -101,18 +101,13 @@ impl TreeModel for Trees {
     }
 }
 
-fn params(
-    config: &TreesConfig,
-    objective: Objective,
-    seed: &Seed,
-) -> Result<TrainingParams, HessboostError> {
+fn params(config: &TreesConfig, objective: Objective, seed: &Seed) -> Result<TrainingParams, HessboostError> {
     let mut rng = seed.stream("trees");
     let mut params = TrainingParams::default();
     params.objective = objective;
     params.tree_method = TreeMethod::Hist;
     params.seed = rng.next_u64();
-    params.extra_trees =
-        (config.splits == Splits::Random).then(|| ExtraTrees::with_seed(rng.next_u64()));
+    params.extra_trees = (config.splits == Splits::Random).then(|| ExtraTrees::with_seed(rng.next_u64()));
     params.num_parallel_tree = config.trees_per_round as usize;
     params.max_depth = NonZeroUsize::new(config.depth as usize);
     params.eta = config.learning_rate;

@@ -88,11 +88,9 @@ pub trait TreeModel {
     /// # Errors
     /// [`TreesError::RowWidth`], [`TreesError::NotFinite`].
     fn predict(&self, rows: &[Vec<f64>]) -> Result<Vec<Vec<f64>>, TreesError> {
-        let mut outputs = self.margins(rows)?;
-        if self.n_outputs() > 1 {
-            outputs.iter_mut().for_each(|row| softmax(row));
-        }
-        Ok(outputs)
+        let margins = self.margins(rows)?;
+        let probabilities = |margins: Vec<f64>| softmax(&margins);
+        Ok(if self.n_outputs() > 1 { margins.into_iter().map(probabilities).collect() } else { margins })
     }
 
     /// Returns the exact SHAP values of each margin, path-dependent `[Lundberg2020]`: what each input adds to it, and
@@ -145,7 +143,9 @@ pub enum TreesError {
         name: String,
     },
     /// Occurs when a row has more or fewer inputs than the model.
-    #[error("row {row_idx} has {found} inputs, the trees have {needed}: give those they learn from, in that order")]
+    #[error(
+        "row {row_idx} has {found} inputs, the trees have {needed}: give those they learn from, in that order"
+    )]
     RowWidth {
         /// Position of the row.
         row_idx: usize,
@@ -155,7 +155,9 @@ pub enum TreesError {
         needed: usize,
     },
     /// Occurs when an input is infinite, or too large for a 32-bit number.
-    #[error("`{input}` of row {row_idx} is {value}: trees take numbers up to 3.4e38, and NaN where one is missing")]
+    #[error(
+        "`{input}` of row {row_idx} is {value}: trees take numbers up to 3.4e38, and NaN where one is missing"
+    )]
     NotFinite {
         /// Name of the input.
         input: String,
@@ -207,12 +209,12 @@ pub enum TreesError {
     Library(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
-/// Turns margins into probabilities, in place.
-fn softmax(margins: &mut [f64]) {
+/// Returns the probabilities of margins.
+fn softmax(margins: &[f64]) -> Vec<f64> {
     let most = margins.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    margins.iter_mut().for_each(|m| *m = (*m - most).exp());
-    let sum: f64 = margins.iter().sum();
-    margins.iter_mut().for_each(|m| *m /= sum);
+    let powers: Vec<f64> = margins.iter().map(|margin| (margin - most).exp()).collect();
+    let sum: f64 = powers.iter().sum();
+    powers.iter().map(|power| power / sum).collect()
 }
 
 #[cfg(test)]
