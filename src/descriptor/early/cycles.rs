@@ -16,7 +16,7 @@ const FLOW_SHARE: f64 = 5e-3;
 /// The same over the largest current of the record either way [1]: below it is noise, not a half cycle.
 const NOISE_SHARE: f64 = 1e-3;
 
-/// Successive samples that flow the other way which end a half cycle; fewer are a glitch.
+/// Samples that flow back, none forth between them, which end a half cycle; fewer are a glitch.
 const TURN_SAMPLES: usize = 3;
 
 /// A cell as descriptors see it: the cycles of a window.
