@@ -7,6 +7,9 @@
 use super::SignalError;
 use super::error::{check_ascending, check_length};
 
+/// Samples to look through before the place is searched among all; ours, past it a search is quicker.
+const NEAR: usize = 16;
+
 /// Returns the piecewise linear interpolant of (`x`, `y`) at each of `at`; NaN outside of `x`.
 ///
 /// # Errors
@@ -14,7 +17,7 @@ use super::error::{check_ascending, check_length};
 pub fn linear(x: &[f64], y: &[f64], at: &[f64]) -> Result<Vec<f64>, SignalError> {
     check_curve(x, y)?;
     let value = |q, i: usize| y[i] + (y[i + 1] - y[i]) * (q - x[i]) / (x[i + 1] - x[i]);
-    Ok(at.iter().map(|&q| interval(x, q).map_or(f64::NAN, |i| value(q, i))).collect())
+    Ok(intervals(x, at).map(|(q, i)| i.map_or(f64::NAN, |i| value(q, i))).collect())
 }
 
 /// Returns the shape-preserving cubic interpolant of (`x`, `y`) at each of `at`; NaN outside of `x`.
@@ -25,7 +28,7 @@ pub fn pchip(x: &[f64], y: &[f64], at: &[f64]) -> Result<Vec<f64>, SignalError> 
     check_curve(x, y)?;
     let slopes = slopes(x, y);
     let value = |q, i| hermite(&x[i..=i + 1], &y[i..=i + 1], &slopes[i..=i + 1], q);
-    Ok(at.iter().map(|&q| interval(x, q).map_or(f64::NAN, |i| value(q, i))).collect())
+    Ok(intervals(x, at).map(|(q, i)| i.map_or(f64::NAN, |i| value(q, i))).collect())
 }
 
 fn check_curve(x: &[f64], y: &[f64]) -> Result<(), SignalError> {
@@ -33,10 +36,21 @@ fn check_curve(x: &[f64], y: &[f64]) -> Result<(), SignalError> {
     check_ascending(x)
 }
 
-/// Returns the position of the sample at or before `q`; `None` outside of `x`.
-fn interval(x: &[f64], q: f64) -> Option<usize> {
+/// Returns each of `at` with the position of the sample at or before it; `None` outside of `x`.
+///
+/// A place is looked for near the one before first: ascending places cost one pass, in any order they are found.
+fn intervals(x: &[f64], at: &[f64]) -> impl Iterator<Item = (f64, Option<usize>)> {
     let last = x.len() - 1;
-    (x[0] <= q && q <= x[last]).then(|| (x.partition_point(|&s| s <= q) - 1).min(last - 1))
+    let mut near = 0;
+    at.iter().map(move |&q| {
+        let inside = x[0] <= q && q <= x[last];
+        if inside {
+            let steps = x[near + 1..=last].iter().take(NEAR).take_while(|&&s| s <= q).count();
+            let found = x[near] <= q && steps < NEAR;
+            near = if found { near + steps } else { x.partition_point(|&s| s <= q) - 1 }.min(last - 1);
+        }
+        (q, inside.then_some(near))
+    })
 }
 
 /// Returns the cubic through two points with two slopes, at `q`.
@@ -131,6 +145,18 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn places_are_found_in_any_order(mut x in proptest::collection::vec(-9.0_f64..9.0, 2..80),
+                                         at in proptest::collection::vec(-10.0_f64..10.0, 0..80)) {
+            x.sort_by(f64::total_cmp);
+            x.dedup();
+            prop_assume!(x.len() > 1);
+            for (q, found) in intervals(&x, &at) {
+                let inside = (0..x.len() - 1).rev().find(|&i| x[i] <= q && q <= x[x.len() - 1]);
+                prop_assert_eq!(found, inside);
+            }
+        }
+
         #[test]
         fn a_monotone_curve_stays_monotone(steps in proptest::collection::vec((0.01_f64..2.0, 0.0_f64..1.0), 2..20)) {
             let sum = |pick: fn(&(f64, f64)) -> f64| -> Vec<f64> {

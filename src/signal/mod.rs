@@ -3,6 +3,7 @@
 mod error;
 pub mod integrate;
 pub mod interpolate;
+pub mod peak;
 pub mod smooth;
 
 pub use error::SignalError;

@@ -17,6 +17,13 @@ pub struct SavitzkyGolay {
     pub order: usize,
 }
 
+/// Weights of a [`SavitzkyGolay`] filter, made once for many curves.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Kernel {
+    /// What each point of the window adds to the result at each place of it, `window` by `window`.
+    weights: Vec<Vec<f64>>,
+}
+
 impl SavitzkyGolay {
     /// Returns the smoothed values.
     ///
@@ -32,15 +39,18 @@ impl SavitzkyGolay {
     /// [`SignalError::Derivative`] when `derivative` is above the order, and those of [`SavitzkyGolay::smooth`].
     pub fn differentiate(self, y: &[f64], derivative: usize, step: f64) -> Result<Vec<f64>, SignalError> {
         self.check(y.len(), derivative)?;
-        let half = self.window / 2;
+        self.kernel(derivative, step)?.apply(y)
+    }
+
+    /// Returns the weights of derivative number `derivative`, for many curves whose points are `step` apart.
+    ///
+    /// # Errors
+    /// [`SignalError::Window`] and [`SignalError::Derivative`].
+    pub fn kernel(self, derivative: usize, step: f64) -> Result<Kernel, SignalError> {
+        self.check(self.window, derivative)?;
         let fit = self.fit();
-        let weights: Vec<Vec<f64>> =
-            (0..self.window).map(|place| self.weights(&fit, place, derivative, step)).collect();
-        let value = |i: usize| -> f64 {
-            let first = i.saturating_sub(half).min(y.len() - self.window);
-            weights[i - first].iter().zip(&y[first..]).map(|(w, y)| w * y).sum()
-        };
-        Ok((0..y.len()).map(value).collect())
+        let weights = (0..self.window).map(|place| self.weights(&fit, place, derivative, step)).collect();
+        Ok(Kernel { weights })
     }
 
     fn check(self, points: usize, derivative: usize) -> Result<(), SignalError> {
@@ -80,6 +90,35 @@ impl SavitzkyGolay {
         };
         let point = |i: usize| (derivative..=self.order).map(|k| term(k) * fit[(k, i)]).sum();
         (0..self.window).map(point).collect()
+    }
+}
+
+impl Kernel {
+    /// Returns the filtered curve, as long as `y`.
+    ///
+    /// # Errors
+    /// [`SignalError::TooShort`] when `y` is shorter than the window.
+    pub fn apply(&self, y: &[f64]) -> Result<Vec<f64>, SignalError> {
+        let (window, half) = (self.weights.len(), self.weights.len() / 2);
+        if y.len() < window {
+            return Err(SignalError::TooShort { points: y.len(), needed: window });
+        }
+        let tail = y.len() - window;
+        let dot =
+            |place: usize, y: &[f64]| self.weights[place].iter().zip(y).map(|(w, y)| w * y).sum::<f64>();
+        let head = (0..half).map(|place| dot(place, y));
+        let last = (half + 1..window).map(|place| dot(place, &y[tail..]));
+        Ok(head.chain(self.middle(y)).chain(last).collect())
+    }
+
+    /// Returns the result where the window lies around its point, one weight at a time over all of them: that vectorises.
+    fn middle(&self, y: &[f64]) -> Vec<f64> {
+        let weights = &self.weights[self.weights.len() / 2];
+        let mut sums = vec![0.0; y.len() + 1 - weights.len()];
+        for (k, weight) in weights.iter().enumerate() {
+            sums.iter_mut().zip(&y[k..]).for_each(|(sum, y)| *sum += weight * y);
+        }
+        sums
     }
 }
 
@@ -207,6 +246,16 @@ mod tests {
             let y: Vec<f64> = (0..20).map(f64::from).map(|x| a + b * x + c * x * x).collect();
             let smooth = SavitzkyGolay { window: 7, order: 2 }.smooth(&y).unwrap();
             prop_assert!(smooth.iter().zip(&y).all(|(s, y)| (s - y).abs() < 1e-9));
+        }
+    }
+
+    #[test]
+    fn a_kernel_serves_many_curves() {
+        let kernel = SavitzkyGolay { window: 5, order: 2 }.kernel(0, 1.0).unwrap();
+        assert_eq!(kernel.apply(&Y[..4]), Err(SignalError::TooShort { points: 4, needed: 5 }));
+        let smooth = |y: &[f64]| SavitzkyGolay { window: 5, order: 2 }.smooth(y).unwrap();
+        for n in [5, 6, 11] {
+            assert_eq!(kernel.apply(&Y[..n]).unwrap(), smooth(&Y[..n]));
         }
     }
 

@@ -4,6 +4,7 @@ use std::cell::OnceCell;
 use std::ops::Range;
 
 use super::Window;
+use super::curve::Curves;
 use super::series::Table;
 use crate::cell::Phase;
 use crate::dataset::{Cell, Curve, Record, pairing};
@@ -32,6 +33,8 @@ pub struct EarlyCell<'a> {
     pub cycles: Vec<Cycle<'a>>,
     /// Quantities of each cycle, once one has been asked for.
     pub(super) table: OnceCell<Table>,
+    /// Curves on a common grid, made when first asked for.
+    pub(super) curves: OnceCell<Curves>,
 }
 
 /// One cycle.
@@ -70,7 +73,7 @@ impl<'a> EarlyCell<'a> {
             }
             from = to;
         }
-        Self { cell, window, nominal_ah, cycles, table: OnceCell::new() }
+        Self { cell, window, nominal_ah, cycles, table: OnceCell::new(), curves: OnceCell::new() }
     }
 
     /// Returns the cycle numbered `count`.

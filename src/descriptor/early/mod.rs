@@ -4,18 +4,28 @@
 //! [`Missing`], with the reason, never 0. Names follow `<phase>_<signal>_<statistic>[_<window>]`.
 
 mod capacity;
+mod capacity_difference;
 mod charge;
+mod curve;
 pub mod cycles;
+mod difference;
+mod differential_voltage;
 mod efficiency;
 mod energy;
 mod flow;
 mod history;
+mod incremental_capacity;
+mod incremental_drift;
 mod measure;
+mod path;
+mod peak_track;
 pub mod series;
+mod shape;
 mod source;
 pub mod statistic;
 mod thermal;
 mod voltage;
+mod voltage_curve;
 
 use std::fmt;
 
@@ -127,6 +137,11 @@ pub const FAMILIES: &[(&str, &[EarlyDescriptor])] = &[
     ("thermal", thermal::DESCRIPTORS),
     ("history", history::DESCRIPTORS),
     ("source", source::DESCRIPTORS),
+    ("capacity difference", capacity_difference::DESCRIPTORS),
+    ("incremental capacity", incremental_capacity::DESCRIPTORS),
+    ("incremental capacity over cycles", incremental_drift::DESCRIPTORS),
+    ("differential voltage", differential_voltage::DESCRIPTORS),
+    ("voltage curve", voltage_curve::DESCRIPTORS),
 ];
 
 /// Returns the whole catalogue.
