@@ -152,8 +152,7 @@ impl<'c, 'a> View<'c, 'a> {
         if self.capacity(REFERENCE_CYCLE).is_ok() {
             return Ok(REFERENCE_CYCLE);
         }
-        self.grid()?;
-        self.usable().next().ok_or(self.none())
+        self.usable().next().ok_or_else(|| self.reason())
     }
 
     /// Returns the last cycle with a curve, after the reference.
@@ -181,6 +180,12 @@ impl<'c, 'a> View<'c, 'a> {
         let path = Path::new(half, self.side).ok_or(Missing::Flat)?;
         path.check(&self.grid()?, self.side)?;
         Ok(path)
+    }
+
+    /// Returns why there is no curve at all: what is wrong with the first half cycle.
+    fn reason(self) -> Missing {
+        let wrong = self.cell.cycles.iter().filter_map(|c| self.capacity(c.count).err());
+        wrong.reduce(|first, why| if first == self.none() { why } else { first }).unwrap_or(self.none())
     }
 
     fn none(self) -> Missing {

@@ -7,6 +7,10 @@ mod capacity;
 mod capacity_difference;
 mod charge;
 mod curve;
+#[cfg(test)]
+mod curve_made;
+#[cfg(test)]
+mod curve_real;
 pub mod cycles;
 mod difference;
 mod differential_voltage;
