@@ -133,7 +133,7 @@ fn no_two_rows_order_the_training_cells_alike() {
         for (j, b) in ranked.iter().enumerate().skip(i + 1) {
             let pairs = a.iter().zip(b).filter(|(a, b)| a.is_finite() && b.is_finite());
             let (a, b): (Vec<f64>, Vec<f64>) = pairs.unzip();
-            if a.len() > 20 && shape::correlation(&a, &b).is_ok_and(|rho| rho.abs() > 0.99) {
+            if a.len() > 20 && shape::correlation(&a, &b).is_ok_and(|rho| rho.abs() > 0.9999) {
                 alike.push((rows[i].name, rows[j].name));
             }
         }
