@@ -1,4 +1,4 @@
-//! Capacity difference: what is lost between two cycles at each voltage, dQ(V) = Q_b(V) - Q_a(V) `[Severson2019]`.
+//! Capacity difference: what is lost between two cycles at each voltage, `dQ(V) = Q_b(V) - Q_a(V)` `[Severson2019]`.
 //!
 //! Severson's summaries are logarithms to base 10 of magnitudes; kurtosis is 3 for a normal distribution. Further
 //! summaries of the same curve follow the search over such features in `[Attia2021]`.

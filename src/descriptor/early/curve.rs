@@ -236,7 +236,7 @@ impl Grid {
     }
 
     /// Returns the highest voltage [V].
-    pub(super) fn to_volt(&self) -> f64 {
+    pub(super) fn highest_volt(&self) -> f64 {
         self.volt((self.points - 1) as f64)
     }
 
@@ -304,5 +304,5 @@ fn median(mut values: Vec<f64>) -> Option<f64> {
     }
     let (below, &mut upper, _) = values.select_nth_unstable_by(n / 2, f64::total_cmp);
     let lower = below.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    Some(if n % 2 == 0 { 0.5 * (lower + upper) } else { upper })
+    Some(if n.is_multiple_of(2) { 0.5 * (lower + upper) } else { upper })
 }

@@ -1,4 +1,4 @@
-//! The descriptors of curves on real files, against numbers from scipy (tests/fixtures/descriptors/curve_early.py).
+//! The descriptors of curves on real files, against numbers from scipy (`tests/fixtures/descriptors/curve_early.py`).
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -47,7 +47,9 @@ fn severson(want: &dyn Fn(&str) -> bool) -> Option<BTreeMap<String, Cell>> {
         Ok(())
     })
     .unwrap();
-    cells.iter_mut().for_each(|(name, cell)| cell.facts.cycle_life = lives.get(name).copied());
+    for (name, cell) in &mut cells {
+        cell.facts.cycle_life = lives.get(name).copied();
+    }
     Some(cells)
 }
 
@@ -120,8 +122,10 @@ fn the_variance_model_of_severson_comes_out() {
 
 /// Two rows that order every cell alike would be one row under two names.
 #[test]
-fn no_two_rows_order_the_training_cells_alike() {
-    let Some(cells) = severson(&|name| name.starts_with("train/")) else { return };
+fn no_two_rows_order_the_cells_alike() {
+    let Some(cells) = severson(&|name| name.starts_with("train/1") || name.starts_with("train/2")) else {
+        return;
+    };
     let rows = rows();
     let values: Vec<Vec<Value>> =
         cells.values().map(|cell| compute(cell, Window::default(), &rows)).collect();
@@ -133,7 +137,7 @@ fn no_two_rows_order_the_training_cells_alike() {
         for (j, b) in ranked.iter().enumerate().skip(i + 1) {
             let pairs = a.iter().zip(b).filter(|(a, b)| a.is_finite() && b.is_finite());
             let (a, b): (Vec<f64>, Vec<f64>) = pairs.unzip();
-            if a.len() > 20 && shape::correlation(&a, &b).is_ok_and(|rho| rho.abs() > 0.9999) {
+            if a.len() >= 20 && shape::correlation(&a, &b).is_ok_and(|rho| rho.abs() > 0.9999) {
                 alike.push((rows[i].name, rows[j].name));
             }
         }

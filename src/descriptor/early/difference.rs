@@ -1,4 +1,4 @@
-//! The difference Q_b(V) - Q_a(V) of two half cycles and what it is summed up to `[Severson2019]`.
+//! The difference `Q_b(V) - Q_a(V)` of two half cycles and what it is summed up to `[Severson2019]`.
 
 use super::curve::{Grid, Side, View};
 use super::shape::{entropy, log10_abs, mean, quantile, slope, standardised_moment, variance};
@@ -39,7 +39,7 @@ pub(super) fn of_ends(c: &EarlyCell, side: Side) -> Result<Difference, Missing> 
     }
 }
 
-/// Returns the exponent p of var(Q_n - Q_ref) ~ (n - ref)^p, a straight line through the logarithms.
+/// Returns the exponent p of `var(Q_n - Q_ref) ~ (n - ref)^p`, a straight line through the logarithms.
 pub(super) fn variance_exponent(c: &EarlyCell, side: Side) -> Value {
     let view = View::new(c, side);
     let reference = view.reference()?;
