@@ -121,7 +121,7 @@ mod tests {
         }
     }
 
-    /// Expected from `scipy.signal.find_peaks(y, prominence=..., width=0, rel_height=...)`, scipy 1.x
+    /// Expected from `scipy.signal.find_peaks(y, prominence=..., width=0, rel_height=...)`
     /// (tests/fixtures/PROVENANCE.md).
     #[test]
     fn peaks_agree_with_scipy() {

@@ -1,4 +1,4 @@
-//! Capacity difference: what is lost between two cycles at each voltage, dQ(V) = Q_b(V) - Q_a(V) `[Severson2019]`.
+//! Capacity difference: what is lost between two cycles at each voltage, `dQ(V) = Q_b(V) - Q_a(V)` `[Severson2019]`.
 //!
 //! Severson's summaries are logarithms to base 10 of magnitudes; kurtosis is 3 for a normal distribution. Further
 //! summaries of the same curve follow the search over such features in `[Attia2021]`.
@@ -135,15 +135,6 @@ pub(super) const DESCRIPTORS: &[EarlyDescriptor] = &[
         compute: |c| Ok(severson(c)?.quantile(0.05)),
     },
     EarlyDescriptor {
-        name: "discharge_capacity_difference_quantile_95_100_10",
-        unit: "Ah",
-        doc: "95 % quantile of the capacity difference over voltage, cycle 100 less cycle 10.",
-        citation: "Attia2021",
-        formula: "quantile of dQ(V)",
-        needs: &[Need::Curve],
-        compute: |c| Ok(severson(c)?.quantile(0.95)),
-    },
-    EarlyDescriptor {
         name: "discharge_capacity_difference_interquartile_range_100_10",
         unit: "Ah",
         doc: "Interquartile range of the capacity difference over voltage, cycle 100 less cycle 10.",
@@ -178,24 +169,6 @@ pub(super) const DESCRIPTORS: &[EarlyDescriptor] = &[
         formula: "mean dQ(V) over the lower half of the voltages",
         needs: &[Need::Curve],
         compute: |c| Ok(severson(c)?.half_mean(Half::Low)),
-    },
-    EarlyDescriptor {
-        name: "discharge_capacity_difference_middle_100_10",
-        unit: "Ah",
-        doc: "Capacity difference at the middle of the voltages, cycle 100 less cycle 10.",
-        citation: "Attia2021",
-        formula: "dQ at the middle voltage",
-        needs: &[Need::Curve],
-        compute: |c| Ok(severson(c)?.middle()),
-    },
-    EarlyDescriptor {
-        name: "discharge_capacity_difference_low_quarter_share_100_10",
-        unit: "1",
-        doc: "Share of the magnitude of the capacity difference in the lowest quarter of the voltages, cycle 100 less cycle 10.",
-        citation: "Attia2021",
-        formula: "sum |dQ(V)| over the lowest quarter / sum |dQ(V)|",
-        needs: &[Need::Curve],
-        compute: |c| severson(c)?.low_quarter_share(),
     },
     EarlyDescriptor {
         name: "discharge_capacity_difference_centroid_100_10",
@@ -405,15 +378,6 @@ pub(super) const DESCRIPTORS: &[EarlyDescriptor] = &[
         compute: |c| between(c, Side::Charge, 100, 10)?.log_minimum(),
     },
     EarlyDescriptor {
-        name: "charge_capacity_difference_log_mean_100_10",
-        unit: "1",
-        doc: "Logarithm of the mean capacity difference [Ah] of charges, cycle 100 less cycle 10.",
-        citation: "Severson2019",
-        formula: "log10 |mean dQ(V)|",
-        needs: &[Need::Charge],
-        compute: |c| between(c, Side::Charge, 100, 10)?.log_mean(),
-    },
-    EarlyDescriptor {
         name: "charge_capacity_difference_log_variance_last_first",
         unit: "1",
         doc: "Logarithm of the variance of the capacity difference over voltage [Ah2] of charges, last less first cycle of the window.",
@@ -421,15 +385,6 @@ pub(super) const DESCRIPTORS: &[EarlyDescriptor] = &[
         formula: "log10 var dQ(V)",
         needs: &[Need::Charge, Need::Cycles(2)],
         compute: |c| of_ends(c, Side::Charge)?.log_variance(),
-    },
-    EarlyDescriptor {
-        name: "charge_capacity_difference_minimum_voltage_100_10",
-        unit: "V",
-        doc: "Voltage of the deepest capacity difference of charges, cycle 100 less cycle 10.",
-        citation: "Attia2021",
-        formula: "argmin_V dQ(V)",
-        needs: &[Need::Charge],
-        compute: |c| Ok(between(c, Side::Charge, 100, 10)?.minimum_volt()),
     },
 ];
 

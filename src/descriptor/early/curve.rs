@@ -6,7 +6,8 @@
 //! points come voltage against capacity, and the derivatives dQ/dV and dV/dQ by Savitzky-Golay `[SavitzkyGolay1964]`.
 //! Each is made when first asked for and remembered in the [`EarlyCell`].
 
-use std::sync::{LazyLock, OnceLock};
+use std::cell::OnceCell;
+use std::sync::LazyLock;
 
 use super::path::{MIN_POINTS, Path, range};
 use super::{EarlyCell, Half, Missing, Need};
@@ -96,9 +97,9 @@ struct Direction {
 /// What is remembered of one half cycle.
 #[derive(Debug, Default)]
 struct Memo {
-    capacity: OnceLock<Result<Vec<f64>, Missing>>,
-    incremental: OnceLock<Result<Incremental, Missing>>,
-    voltage: OnceLock<Result<Voltage, Missing>>,
+    capacity: OnceCell<Result<Vec<f64>, Missing>>,
+    incremental: OnceCell<Result<Incremental, Missing>>,
+    voltage: OnceCell<Result<Voltage, Missing>>,
 }
 
 /// The half cycles of one direction of a cell.
@@ -151,8 +152,7 @@ impl<'c, 'a> View<'c, 'a> {
         if self.capacity(REFERENCE_CYCLE).is_ok() {
             return Ok(REFERENCE_CYCLE);
         }
-        self.grid()?;
-        self.usable().next().ok_or(self.none())
+        self.usable().next().ok_or_else(|| self.reason())
     }
 
     /// Returns the last cycle with a curve, after the reference.
@@ -180,6 +180,12 @@ impl<'c, 'a> View<'c, 'a> {
         let path = Path::new(half, self.side).ok_or(Missing::Flat)?;
         path.check(&self.grid()?, self.side)?;
         Ok(path)
+    }
+
+    /// Returns why there is no curve at all: what is wrong with the first half cycle.
+    fn reason(self) -> Missing {
+        let wrong = self.cell.cycles.iter().filter_map(|c| self.capacity(c.count).err());
+        wrong.reduce(|first, why| if first == self.none() { why } else { first }).unwrap_or(self.none())
     }
 
     fn none(self) -> Missing {
@@ -230,7 +236,7 @@ impl Grid {
     }
 
     /// Returns the highest voltage [V].
-    pub(super) fn to_volt(&self) -> f64 {
+    pub(super) fn highest_volt(&self) -> f64 {
         self.volt((self.points - 1) as f64)
     }
 
@@ -298,5 +304,5 @@ fn median(mut values: Vec<f64>) -> Option<f64> {
     }
     let (below, &mut upper, _) = values.select_nth_unstable_by(n / 2, f64::total_cmp);
     let lower = below.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    Some(if n % 2 == 0 { 0.5 * (lower + upper) } else { upper })
+    Some(if n.is_multiple_of(2) { 0.5 * (lower + upper) } else { upper })
 }

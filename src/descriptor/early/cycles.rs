@@ -2,11 +2,10 @@
 
 use std::cell::OnceCell;
 use std::ops::Range;
-use std::sync::OnceLock;
 
 use super::Window;
-use super::series::Table;
 use super::curve::Curves;
+use super::series::Table;
 use super::probes::Probes;
 use crate::cell::Phase;
 use crate::dataset::{Cell, Curve, Record, pairing};
@@ -19,7 +18,7 @@ const FLOW_SHARE: f64 = 5e-3;
 /// The same over the largest current of the record either way [1]: below it is noise, not a half cycle.
 const NOISE_SHARE: f64 = 1e-3;
 
-/// Successive samples that flow the other way which end a half cycle; fewer are a glitch.
+/// Samples that flow back, none forth between them, which end a half cycle; fewer are a glitch.
 const TURN_SAMPLES: usize = 3;
 
 /// A cell as descriptors see it: the cycles of a window.
@@ -36,9 +35,9 @@ pub struct EarlyCell<'a> {
     /// Quantities of each cycle, once one has been asked for.
     pub(super) table: OnceCell<Table>,
     /// Curves on a common grid, made when first asked for.
-    pub(super) curves: OnceLock<Curves>,
     /// Titrations, rests, holds, spectra and pulses, each found when first asked for.
     pub(super) probes: Probes,
+    pub(super) curves: OnceCell<Curves>,
 }
 
 /// One cycle.
@@ -77,7 +76,7 @@ impl<'a> EarlyCell<'a> {
             }
             from = to;
         }
-        let (table, curves, probes) = (OnceCell::new(), OnceLock::new(), Probes::default());
+        let (table, curves, probes) = (OnceCell::new(), OnceCell::new(), Probes::default());
         Self { cell, window, nominal_ah, cycles, table, curves, probes }
     }
 

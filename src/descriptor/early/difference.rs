@@ -1,7 +1,7 @@
-//! The difference Q_b(V) - Q_a(V) of two half cycles and what it is summed up to `[Severson2019]`.
+//! The difference `Q_b(V) - Q_a(V)` of two half cycles and what it is summed up to `[Severson2019]`.
 
 use super::curve::{Grid, Side, View};
-use super::shape::{at, entropy, log10_abs, mean, quantile, slope, standardised_moment, variance};
+use super::shape::{entropy, log10_abs, mean, quantile, slope, standardised_moment, variance};
 use super::{EarlyCell, Missing, Value};
 
 /// Lag of the autocorrelation as a share of the voltage range; ours.
@@ -39,7 +39,7 @@ pub(super) fn of_ends(c: &EarlyCell, side: Side) -> Result<Difference, Missing> 
     }
 }
 
-/// Returns the exponent p of var(Q_n - Q_ref) ~ (n - ref)^p, a straight line through the logarithms.
+/// Returns the exponent p of `var(Q_n - Q_ref) ~ (n - ref)^p`, a straight line through the logarithms.
 pub(super) fn variance_exponent(c: &EarlyCell, side: Side) -> Value {
     let view = View::new(c, side);
     let reference = view.reference()?;
@@ -156,18 +156,6 @@ impl Difference {
         let left = (0..deepest).rev().find(|&i| self.ah[i] > half).map_or(0, |i| i + 1);
         let right = (deepest..self.ah.len()).find(|&i| self.ah[i] > half).unwrap_or(self.ah.len());
         Ok((right - left) as f64 * self.grid.step_volt)
-    }
-
-    /// Returns the share of the change that is at the low-voltage quarter: magnitude there over all.
-    pub(super) fn low_quarter_share(&self) -> Value {
-        let total = self.mean_absolute() * self.ah.len() as f64;
-        let low = self.ah[..self.ah.len() / 4].iter().map(|d| d.abs()).sum::<f64>();
-        if total > 0.0 { Ok(low / total) } else { Err(Missing::Flat) }
-    }
-
-    /// Returns the value at the middle of the voltage range [Ah].
-    pub(super) fn middle(&self) -> f64 {
-        at(&self.ah, 0.5 * (self.ah.len() - 1) as f64)
     }
 
     fn deepest(&self) -> usize {

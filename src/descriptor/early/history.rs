@@ -1,7 +1,7 @@
 //! History and protocol: rates, depth, rests, calendar time and throughput of the window.
 
 use super::series::Quantity as Q;
-use super::statistic::{difference, max, mean, median, min, range, slope, total};
+use super::statistic::{difference, max, mean, median, range, slope, total};
 use super::{EarlyCell, EarlyDescriptor, Missing, Need, Value};
 use crate::cell::health;
 use crate::units::SECONDS_PER_HOUR;
@@ -57,15 +57,6 @@ pub(super) const DESCRIPTORS: &[EarlyDescriptor] = &[
         formula: "mean over the cycles of the depth of discharge, against the fullest discharge of the window",
         needs: &[Need::Capacity],
         compute: |c| mean(c.series(Q::Depth)?),
-    },
-    EarlyDescriptor {
-        name: "history_depth_lowest",
-        unit: "1",
-        doc: "Lowest over the cycles of the depth of discharge, against the fullest discharge of the window.",
-        citation: "Schmalstieg2014",
-        formula: "lowest over the cycles of the depth of discharge, against the fullest discharge of the window",
-        needs: &[Need::Capacity],
-        compute: |c| min(c.series(Q::Depth)?),
     },
     EarlyDescriptor {
         name: "history_rest_charged_median",

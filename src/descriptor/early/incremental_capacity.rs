@@ -169,7 +169,7 @@ pub(super) const DESCRIPTORS: &[EarlyDescriptor] = &[
         citation: "Dubarry2012",
         formula: "rms of the second difference of dQ/dV / max dQ/dV",
         needs: &[Need::Curve],
-        compute: |c| roughness(curve(c, Side::Discharge)?),
+        compute: |c| curve(c, Side::Discharge).map(roughness),
     },
     EarlyDescriptor {
         name: "charge_ic_peak1_position",
@@ -292,9 +292,9 @@ fn charge_share(c: &EarlyCell, side: Side) -> Value {
     Ok(peak(c, side, 0)?.charge_ah / (capacity[capacity.len() - 1] - capacity[0]).abs())
 }
 
-fn roughness(curve: &Incremental) -> Value {
+fn roughness(curve: &Incremental) -> f64 {
     let y = &curve.ah_per_volt;
     let squares = y.windows(3).map(|w| (w[0] - 2.0 * w[1] + w[2]).powi(2)).sum::<f64>();
     let highest = y.iter().copied().fold(0.0, f64::max);
-    Ok((squares / (y.len() - 2) as f64).sqrt() / highest)
+    (squares / (y.len() - 2) as f64).sqrt() / highest
 }

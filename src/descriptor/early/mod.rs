@@ -3,43 +3,47 @@
 //! A row says what it needs, where it was published and how it is computed. A value that cannot be computed is
 //! [`Missing`], with the reason, never 0. Names follow `<phase>_<signal>_<statistic>[_<window>]`.
 
+mod aggregate;
 mod capacity;
+mod capacity_difference;
 mod charge;
+mod chronoamperometry;
+mod curve;
+#[cfg(test)]
+mod curve_made;
+#[cfg(test)]
+mod curve_real;
 pub mod cycles;
+mod difference;
+mod differential_voltage;
 mod efficiency;
 mod energy;
 mod flow;
+mod gitt;
 mod history;
-mod measure;
-pub mod series;
-mod source;
-pub mod statistic;
-mod thermal;
-mod voltage;
-mod capacity_difference;
-mod curve;
-mod difference;
-mod differential_voltage;
+mod impedance;
 mod incremental_capacity;
 mod incremental_drift;
+mod measure;
 mod path;
 mod peak_track;
-mod shape;
-mod voltage_curve;
-mod aggregate;
-mod chronoamperometry;
-mod gitt;
-mod impedance;
 mod probes;
 mod pulse;
 mod relaxation;
 mod rest;
+pub mod series;
+mod shape;
+mod source;
 mod spectrum;
+pub mod statistic;
 mod switch;
+mod thermal;
 #[cfg(test)]
 mod titrated;
 mod titration;
 mod trace;
+mod voltage;
+mod voltage_curve;
 
 use std::fmt;
 
@@ -241,3 +245,7 @@ impl fmt::Display for Missing {
         }
     }
 }
+
+#[cfg(test)]
+#[cfg(test)]
+mod tests;

@@ -43,9 +43,9 @@ impl Path {
 
     /// Refuses a half cycle that lacks a part of the grid, or moved nothing.
     pub(super) fn check(&self, grid: &Grid, side: Side) -> Result<(), Missing> {
-        let slack = REACH_SHARE * (grid.to_volt() - grid.from_volt);
+        let slack = REACH_SHARE * (grid.highest_volt() - grid.from_volt);
         let (low, high) = (self.volt[0], self.volt[self.volt.len() - 1]);
-        if low > grid.from_volt + slack || high < grid.to_volt() - slack {
+        if low > grid.from_volt + slack || high < grid.highest_volt() - slack {
             return Err(Missing::Undefined("the half cycle covers only a part of the usual voltages"));
         }
         let moved = side.sign() * (self.ah[self.ah.len() - 1] - self.ah[0]);
@@ -60,7 +60,7 @@ impl Path {
     /// capacity.
     pub(super) fn rising(&self, grid: &Grid, side: Side) -> (Vec<f64>, Vec<f64>) {
         let slack = 0.5 * grid.step_volt;
-        let within = grid.from_volt - slack..grid.to_volt() + slack;
+        let within = grid.from_volt - slack..grid.highest_volt() + slack;
         let points = self.ah.iter().copied().zip(self.volt.iter().copied());
         let mut points: Vec<(f64, f64)> = points.filter(|(_, volt)| within.contains(volt)).collect();
         if side == Side::Discharge {

@@ -186,15 +186,6 @@ pub(super) const DESCRIPTORS: &[EarlyDescriptor] = &[
         compute: |c| reference(c, Side::Discharge).map(|v| v.at_share(0.1) - v.at_share(0.9)),
     },
     EarlyDescriptor {
-        name: "discharge_voltage_curve_area_last_reference",
-        unit: "V",
-        doc: "Mean magnitude of the voltage difference of the last and the reference discharge at equal shares of charge.",
-        citation: "Paulson2022",
-        formula: "mean |V last less reference| over the share of Q",
-        needs: &[Need::Curve, Need::Cycles(2)],
-        compute: |c| Ok(mean_abs(&shift(c, Side::Discharge)?)),
-    },
-    EarlyDescriptor {
         name: "discharge_voltage_curve_shift_last_reference",
         unit: "V",
         doc: "Mean voltage difference of the last less the reference discharge at equal shares of charge.",
@@ -202,15 +193,6 @@ pub(super) const DESCRIPTORS: &[EarlyDescriptor] = &[
         formula: "mean of V last less reference over the share of Q",
         needs: &[Need::Curve, Need::Cycles(2)],
         compute: |c| Ok(mean(&shift(c, Side::Discharge)?)),
-    },
-    EarlyDescriptor {
-        name: "charge_voltage_curve_area_last_reference",
-        unit: "V",
-        doc: "Mean magnitude of the voltage difference of the last and the reference charge at equal shares of charge.",
-        citation: "Paulson2022",
-        formula: "mean |V last less reference| over the share of Q",
-        needs: &[Need::Charge, Need::Cycles(2)],
-        compute: |c| Ok(mean_abs(&shift(c, Side::Charge)?)),
     },
     EarlyDescriptor {
         name: "charge_voltage_curve_shift_last_reference",
