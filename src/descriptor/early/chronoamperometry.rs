@@ -1,6 +1,6 @@
 //! Descriptors of the current that decays at a constant voltage: chronoamperometry, and the end of a charge.
 //!
-//! Time counts from the last sample at the full current; the decay of diffusion then goes with `t^-1/2`
+//! Duration, charge and half time of that part of a charge are in `charge`. Time counts from the last sample at the full current; the decay of diffusion then goes with `t^-1/2`
 //! (`[Cottrell1903]`), that of a film or a resistance in front of a capacity exponentially.
 
 use super::aggregate::{Measured, growth, mean, trend, variation};
@@ -57,24 +57,6 @@ pub(super) const DESCRIPTORS: &[EarlyDescriptor] = &[
         compute: |c| mean(holds(c)?, Hold::power_exponent),
     },
     EarlyDescriptor {
-        name: "hold_log_decay_rate_mean",
-        unit: "1/s",
-        doc: "Mean rate at which the logarithm of the current falls.",
-        citation: "Severson2019",
-        formula: "mean over holds of minus the least-squares slope of ln current over t",
-        needs: HOLD,
-        compute: |c| mean(holds(c)?, |h| Ok(-h.log_decay(0.0, 1.0)?)),
-    },
-    EarlyDescriptor {
-        name: "hold_log_decay_rate_trend",
-        unit: "1/s/cycle",
-        doc: "Drift of that rate, a cycle.",
-        citation: "Severson2019",
-        formula: "Theil-Sen slope over cycles of minus the slope of ln current over t",
-        needs: HOLD_TREND,
-        compute: |c| trend(holds(c)?, |h| Ok(-h.log_decay(0.0, 1.0)?)),
-    },
-    EarlyDescriptor {
         name: "hold_log_decay_slowing_mean",
         unit: "1",
         doc: "Mean rate of the first half of a hold over that of its second half: 1 for a single exponential.",
@@ -118,24 +100,6 @@ pub(super) const DESCRIPTORS: &[EarlyDescriptor] = &[
         formula: "Theil-Sen slope over cycles of a of the fit i = a + b exp(-t / tau)",
         needs: HOLD_TREND,
         compute: |c| trend(holds(c)?, |h| Ok(h.relaxation()?.limit)),
-    },
-    EarlyDescriptor {
-        name: "hold_half_time_mean",
-        unit: "s",
-        doc: "Mean time until the current is half of the full one.",
-        citation: "Cottrell1903",
-        formula: "mean over holds of the time at which the current is half of its first",
-        needs: HOLD,
-        compute: |c| mean(holds(c)?, Hold::half_time),
-    },
-    EarlyDescriptor {
-        name: "hold_throughput_mean",
-        unit: "Ah",
-        doc: "Mean charge that passes while the voltage is held.",
-        citation: "Cottrell1903",
-        formula: "mean over holds of the integral of the current",
-        needs: HOLD,
-        compute: |c| mean(holds(c)?, |h| Ok(h.charge_ah())),
     },
     EarlyDescriptor {
         name: "hold_throughput_growth",
@@ -249,16 +213,6 @@ impl Hold {
 
     fn relaxation(&self) -> Result<exponential::Relaxation, Missing> {
         self.relaxation.ok_or(Missing::Undefined("no decay with a constant within the hold"))
-    }
-
-    /// Returns the time [s] at which the current is half of its first, by a straight line between samples.
-    fn half_time(&self) -> Value {
-        let (second, ampere) = (&self.trace.second, &self.trace.ampere);
-        let half = 0.5 * ampere[0];
-        let below = ampere.iter().position(|i| *i <= half).filter(|k| *k > 0);
-        let k = below.ok_or(Missing::Undefined("the current does not fall to half of its first"))?;
-        let share = (ampere[k - 1] - half) / (ampere[k - 1] - ampere[k]);
-        Ok(second[k - 1] + share * (second[k] - second[k - 1]))
     }
 }
 

@@ -8,14 +8,14 @@ mod chronoamperometry;
 pub mod cycles;
 mod gitt;
 mod impedance;
+#[cfg(test)]
+mod probe_tests;
 mod probes;
 mod pulse;
 mod relaxation;
 mod rest;
 mod spectrum;
 mod switch;
-#[cfg(test)]
-mod titrated;
 mod titration;
 mod trace;
 

@@ -1,6 +1,6 @@
 //! What several descriptors look at, found once a cell and only when asked for.
 
-use std::sync::OnceLock;
+use std::cell::OnceCell;
 
 use super::chronoamperometry::{self, Hold};
 use super::relaxation::Rests;
@@ -12,11 +12,11 @@ use super::{EarlyCell, Missing, rest};
 /// Titrations, rests, holds, spectra and current steps of a cell's window.
 #[derive(Debug, Default)]
 pub(super) struct Probes {
-    titrations: OnceLock<Result<(Vec<Titration>, Vec<Pulse>), Missing>>,
-    rests: OnceLock<Rests>,
-    holds: OnceLock<Vec<Hold>>,
-    arcs: OnceLock<Vec<Arc>>,
-    switches: OnceLock<Result<Vec<Switch>, Missing>>,
+    titrations: OnceCell<Result<(Vec<Titration>, Vec<Pulse>), Missing>>,
+    rests: OnceCell<Rests>,
+    holds: OnceCell<Vec<Hold>>,
+    arcs: OnceCell<Vec<Arc>>,
+    switches: OnceCell<Result<Vec<Switch>, Missing>>,
 }
 
 impl Probes {

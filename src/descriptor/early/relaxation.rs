@@ -1,6 +1,7 @@
 //! Descriptors of rests after a load, within a record or as one of their own; the rests of titrations are in `gitt`.
 //!
-//! Time counts from the first sample of the rest. "Slow" is from one second on: charge transfer and film are faster.
+//! Time counts from the first sample of the rest, which ends with its record. "Slow" is from one second on: charge
+//! transfer and film are faster.
 
 use super::aggregate::{mean, trend};
 use super::rest::Rest;
@@ -9,6 +10,7 @@ use super::{EarlyCell, EarlyDescriptor, Missing, Need};
 
 const REST: &[Need] = &[Need::Rest];
 const REST_TREND: &[Need] = &[Need::Rest, Need::Cycles(3)];
+
 pub(super) const DESCRIPTORS: &[EarlyDescriptor] = &[
     EarlyDescriptor {
         name: "rest_charge_voltage_step_mean",
@@ -144,15 +146,6 @@ pub(super) const DESCRIPTORS: &[EarlyDescriptor] = &[
         formula: "mean over rests of the kurtosis of the voltage samples",
         needs: REST,
         compute: |c| mean(rests(c).of(Charge)?, |r| Ok(moments(r.volt())?[2])),
-    },
-    EarlyDescriptor {
-        name: "rest_discharge_voltage_step_mean",
-        unit: "V",
-        doc: "Mean change of the voltage in the first second after a discharge.",
-        citation: "Barai2015b",
-        formula: "mean over rests of |loaded voltage - voltage after 1 s|",
-        needs: REST,
-        compute: |c| mean(rests(c).of(Discharge)?, |r| Ok(r.step())),
     },
     EarlyDescriptor {
         name: "rest_discharge_amplitude_mean",
