@@ -91,7 +91,7 @@ pub(super) fn slope_over<T: Measured>(
 pub(super) fn growth<T: Measured>(measured: &[T], value: impl Fn(&T) -> Value) -> Value {
     let (cycles, values) = present(measured, value)?;
     let (first, last) = (values[0], values[values.len() - 1]);
-    if cycles[0] == cycles[cycles.len() - 1] {
+    if cycles[cycles.len() - 1] <= cycles[0] {
         return Err(Missing::FewCycles { found: 1, needed: 2 });
     }
     Ok(last / first - 1.0)

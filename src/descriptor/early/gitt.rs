@@ -299,7 +299,7 @@ fn pulses<'a>(c: &'a EarlyCell) -> Result<&'a [Pulse], Missing> {
 /// Returns the mean over the pulses whose current has the sign.
 fn sided(c: &EarlyCell, sign: f64, value: impl Fn(&Pulse) -> Value) -> Value {
     let other = Missing::Undefined("titrations in one direction only");
-    mean(pulses(c)?, |p| if p.sign == sign { value(p) } else { Err(other.clone()) })
+    mean(pulses(c)?, |p| if p.sign * sign > 0.0 { value(p) } else { Err(other.clone()) })
 }
 
 fn soc_slope(c: &EarlyCell, value: impl Fn(&Pulse) -> Value) -> Value {
@@ -313,7 +313,7 @@ fn titration_trend(c: &EarlyCell, value: impl Fn(&Pulse) -> Value) -> Value {
 fn hysteresis(c: &EarlyCell, soc: f64) -> Value {
     let other = Missing::Undefined("titrations in one direction only");
     let of = |sign: f64| {
-        mean(titrations(c)?, |t| if t.sign == sign { t.open_circuit(soc) } else { Err(other.clone()) })
+        mean(titrations(c)?, |t| if t.sign * sign > 0.0 { t.open_circuit(soc) } else { Err(other.clone()) })
     };
     Ok(of(1.0)? - of(-1.0)?)
 }

@@ -54,7 +54,7 @@ fn assert_golden(cell: &Cell, window: Window, name: &str, n_rows: usize) {
     assert!(wrong.is_empty(), "{name}\n{}", wrong.join("\n"));
 }
 
-/// Expected values: numpy and scipy (tests/fixtures/descriptors/titration_early.py).
+/// Expected values: numpy and scipy (`tests/fixtures/descriptors/titration_early.py`).
 #[test]
 fn titrations_of_a_real_cell_agree_with_scipy() {
     for name in ["20210210_FC_01_cc_02", "20210210_FC_01_cc_03"] {
@@ -67,7 +67,7 @@ fn titrations_of_a_real_cell_agree_with_scipy() {
     }
 }
 
-/// Expected values: numpy and scipy (tests/fixtures/descriptors/titration_early.py).
+/// Expected values: numpy and scipy (`tests/fixtures/descriptors/titration_early.py`).
 #[test]
 fn rests_of_a_real_cell_agree_with_scipy() {
     let Some(cell) = read(&Arbin, "gitt-arbin/20210210_FC_01_cc_01.csv.gz") else { return };
@@ -75,7 +75,7 @@ fn rests_of_a_real_cell_agree_with_scipy() {
     assert_eq!(value(&cell, WINDOW, "gitt_polarisation_mean"), Err(Missing::No(Need::Gitt)));
 }
 
-/// Expected values: numpy and scipy (tests/fixtures/descriptors/titration_early.py).
+/// Expected values: numpy and scipy (`tests/fixtures/descriptors/titration_early.py`).
 #[test]
 fn holds_and_stated_resistances_of_real_cells_agree_with_scipy() {
     for (name, to, n_rows) in [("B0005", 12, 11), ("B0018", 30, 17)] {
@@ -86,7 +86,7 @@ fn holds_and_stated_resistances_of_real_cells_agree_with_scipy() {
     }
 }
 
-/// Expected values: numpy and scipy (tests/fixtures/descriptors/titration_early.py).
+/// Expected values: numpy and scipy (`tests/fixtures/descriptors/titration_early.py`).
 #[test]
 fn spectra_of_a_real_cell_agree_with_scipy() {
     let mut spectra: BTreeMap<u32, Spectrum> = BTreeMap::new();

@@ -9,10 +9,13 @@ use super::switch::{self, Switch};
 use super::titration::{self, Pulse, Titration};
 use super::{EarlyCell, Missing, rest};
 
+/// Titrations, and the pulses of all of them.
+type Titrated = (Vec<Titration>, Vec<Pulse>);
+
 /// Titrations, rests, holds, spectra and current steps of a cell's window.
 #[derive(Debug, Default)]
 pub(super) struct Probes {
-    titrations: OnceCell<Result<(Vec<Titration>, Vec<Pulse>), Missing>>,
+    titrated: OnceCell<Result<Titrated, Missing>>,
     rests: OnceCell<Rests>,
     holds: OnceCell<Vec<Hold>>,
     arcs: OnceCell<Vec<Arc>>,
@@ -20,13 +23,13 @@ pub(super) struct Probes {
 }
 
 impl Probes {
-    fn titrated(&self, cell: &EarlyCell) -> Result<&(Vec<Titration>, Vec<Pulse>), Missing> {
+    fn titrated(&self, cell: &EarlyCell) -> Result<&Titrated, Missing> {
         let find = || {
             let titrations = titration::titrations(cell)?;
             let pulses = titrations.iter().flat_map(|t| t.pulses.clone()).collect();
             Ok((titrations, pulses))
         };
-        self.titrations.get_or_init(find).as_ref().map_err(Clone::clone)
+        self.titrated.get_or_init(find).as_ref().map_err(Clone::clone)
     }
 
     /// Returns the titrations, at least one.

@@ -75,7 +75,7 @@ fn titration(cycle: u32, trace: &Trace) -> Result<Titration, Missing> {
     let charge_ah: f64 = charges.iter().map(|q| q.abs()).sum();
     let sign = net.signum();
     let (mut passed, mut pulses) = (0.0, Vec::new());
-    for (k, step) in steps.iter().enumerate().filter(|(_, s)| s.sign == sign) {
+    for (k, step) in steps.iter().enumerate().filter(|(_, s)| s.sign * sign > 0.0) {
         passed += charges[k].abs();
         let share = passed / charge_ah;
         let soc = if sign > 0.0 { share } else { 1.0 - share };
@@ -104,7 +104,7 @@ fn charge_ah(trace: &Trace, step: &Step) -> f64 {
 fn open_circuit(pulses: &[Pulse]) -> (Vec<f64>, Vec<f64>) {
     let mut points: Vec<(f64, f64)> = pulses.iter().map(|p| (p.soc, p.rested.1)).collect();
     points.sort_by(|a, b| a.0.total_cmp(&b.0));
-    points.dedup_by(|a, b| a.0 == b.0);
+    points.dedup_by(|a, b| a.0 <= b.0);
     points.into_iter().unzip()
 }
 
