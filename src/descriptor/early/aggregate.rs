@@ -39,6 +39,12 @@ pub(super) fn mean<T: Measured>(measured: &[T], value: impl Fn(&T) -> Value) -> 
     Ok(values.iter().sum::<f64>() / values.len() as f64)
 }
 
+/// Returns the median: a record in a hundred is bad.
+pub(super) fn median<T: Measured>(measured: &[T], value: impl Fn(&T) -> Value) -> Value {
+    let (_, values) = present(measured, value)?;
+    line::median(values).ok_or(Missing::NotFinite)
+}
+
 /// Returns the smallest value.
 pub(super) fn least<T: Measured>(measured: &[T], value: impl Fn(&T) -> Value) -> Value {
     let (_, values) = present(measured, value)?;

@@ -15,18 +15,18 @@ const HYSTERESIS_SOC: [f64; 9] = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9];
 
 pub(super) const DESCRIPTORS: &[EarlyDescriptor] = &[
     EarlyDescriptor {
-        name: "gitt_resistance_on_mean",
-        unit: "ohm",
-        doc: "Mean step of the voltage when the current of a pulse starts, over the current.",
+        name: "gitt_resistance_share_mean",
+        unit: "1",
+        doc: "Mean share of the polarisation that appears at once when the current of a pulse starts.",
         citation: "Weppner1977",
-        formula: "mean over pulses of (first loaded voltage - relaxed voltage before) / current",
+        formula: "mean over pulses of (first loaded voltage - relaxed voltage before) / polarisation",
         needs: GITT,
-        compute: |c| mean(pulses(c)?, |p| Ok(p.resistance_on())),
+        compute: |c| mean(pulses(c)?, |p| Ok(p.resistance_on() / p.resistance())),
     },
     EarlyDescriptor {
         name: "gitt_resistance_on_max",
         unit: "ohm",
-        doc: "Largest such step: the state of charge with the most ohmic resistance.",
+        doc: "Largest step of the voltage when the current of a pulse starts, over the current.",
         citation: "Weppner1977",
         formula: "maximum over pulses of (first loaded voltage - relaxed voltage before) / current",
         needs: GITT,
