@@ -37,7 +37,8 @@ pub fn theil_sen(x: &[f64], y: &[f64]) -> Option<f64> {
     check_length(x, y, 2).ok()?;
     let points: Vec<(f64, f64)> = x.iter().copied().zip(y.iter().copied()).collect();
     let pairs = points.iter().enumerate().flat_map(|(k, a)| points[..k].iter().map(move |b| (a, b)));
-    let slopes = pairs.filter(|(a, b)| a.0 != b.0).map(|(a, b)| (a.1 - b.1) / (a.0 - b.0)).collect();
+    let apart = pairs.map(|(a, b)| (a.0 - b.0, a.1 - b.1)).filter(|(dx, _)| dx.abs() > 0.0);
+    let slopes = apart.map(|(dx, dy)| dy / dx).collect();
     median(slopes).filter(|m| m.is_finite())
 }
 

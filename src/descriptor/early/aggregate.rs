@@ -39,6 +39,12 @@ pub(super) fn mean<T: Measured>(measured: &[T], value: impl Fn(&T) -> Value) -> 
     Ok(values.iter().sum::<f64>() / values.len() as f64)
 }
 
+/// Returns the median: a record in a hundred is bad.
+pub(super) fn median<T: Measured>(measured: &[T], value: impl Fn(&T) -> Value) -> Value {
+    let (_, values) = present(measured, value)?;
+    line::median(values).ok_or(Missing::NotFinite)
+}
+
 /// Returns the smallest value.
 pub(super) fn least<T: Measured>(measured: &[T], value: impl Fn(&T) -> Value) -> Value {
     let (_, values) = present(measured, value)?;
@@ -91,7 +97,7 @@ pub(super) fn slope_over<T: Measured>(
 pub(super) fn growth<T: Measured>(measured: &[T], value: impl Fn(&T) -> Value) -> Value {
     let (cycles, values) = present(measured, value)?;
     let (first, last) = (values[0], values[values.len() - 1]);
-    if cycles[0] == cycles[cycles.len() - 1] {
+    if cycles[cycles.len() - 1] <= cycles[0] {
         return Err(Missing::FewCycles { found: 1, needed: 2 });
     }
     Ok(last / first - 1.0)

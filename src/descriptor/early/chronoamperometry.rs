@@ -1,9 +1,9 @@
 //! Descriptors of the current that decays at a constant voltage: chronoamperometry, and the end of a charge.
 //!
-//! Time counts from the last sample at the full current; the decay of diffusion then goes with `t^-1/2`
+//! Duration, charge and half time of that part of a charge are in `charge`. Time counts from the last sample at the full current; the decay of diffusion then goes with `t^-1/2`
 //! (`[Cottrell1903]`), that of a film or a resistance in front of a capacity exponentially.
 
-use super::aggregate::{Measured, growth, mean, trend, variation};
+use super::aggregate::{Measured, growth, median, trend, variation};
 use super::trace::Trace;
 use super::{Cycle, EarlyCell, EarlyDescriptor, Missing, Need, Value};
 use crate::dataset::Samples;
@@ -21,13 +21,13 @@ const LEAST: (usize, f64, f64) = (6, 60.0, 0.1);
 
 pub(super) const DESCRIPTORS: &[EarlyDescriptor] = &[
     EarlyDescriptor {
-        name: "hold_cottrell_slope_mean",
+        name: "hold_cottrell_slope_median",
         unit: "A s^0.5",
-        doc: "Mean slope of the current over the inverse square root of time at constant voltage.",
+        doc: "Median slope of the current over the inverse square root of time at constant voltage.",
         citation: "Cottrell1903",
-        formula: "mean over holds of the least-squares slope of current over t^-0.5",
+        formula: "median over holds of the least-squares slope of current over t^-0.5",
         needs: HOLD,
-        compute: |c| mean(holds(c)?, |h| Ok(h.cottrell()?.slope)),
+        compute: |c| median(holds(c)?, |h| Ok(h.cottrell()?.slope)),
     },
     EarlyDescriptor {
         name: "hold_cottrell_slope_trend",
@@ -39,58 +39,40 @@ pub(super) const DESCRIPTORS: &[EarlyDescriptor] = &[
         compute: |c| trend(holds(c)?, |h| Ok(h.cottrell()?.slope)),
     },
     EarlyDescriptor {
-        name: "hold_cottrell_r_squared_mean",
+        name: "hold_cottrell_r_squared_median",
         unit: "1",
-        doc: "Mean share of the current's variance that the law of diffusion explains.",
+        doc: "Median share of the current's variance that the law of diffusion explains.",
         citation: "Cottrell1903",
-        formula: "mean over holds of R^2 of current over t^-0.5",
+        formula: "median over holds of R^2 of current over t^-0.5",
         needs: HOLD,
-        compute: |c| mean(holds(c)?, |h| Ok(h.cottrell()?.r_squared)),
+        compute: |c| median(holds(c)?, |h| Ok(h.cottrell()?.r_squared)),
     },
     EarlyDescriptor {
-        name: "hold_power_exponent_mean",
+        name: "hold_power_exponent_median",
         unit: "1",
-        doc: "Mean slope of the logarithm of the current over that of time: -0.5 where diffusion limits.",
+        doc: "Median slope of the logarithm of the current over that of time: -0.5 where diffusion limits.",
         citation: "Cottrell1903",
-        formula: "mean over holds of the least-squares slope of ln current over ln t",
+        formula: "median over holds of the least-squares slope of ln current over ln t",
         needs: HOLD,
-        compute: |c| mean(holds(c)?, Hold::power_exponent),
+        compute: |c| median(holds(c)?, Hold::power_exponent),
     },
     EarlyDescriptor {
-        name: "hold_log_decay_rate_mean",
-        unit: "1/s",
-        doc: "Mean rate at which the logarithm of the current falls.",
-        citation: "Severson2019",
-        formula: "mean over holds of minus the least-squares slope of ln current over t",
-        needs: HOLD,
-        compute: |c| mean(holds(c)?, |h| Ok(-h.log_decay(0.0, 1.0)?)),
-    },
-    EarlyDescriptor {
-        name: "hold_log_decay_rate_trend",
-        unit: "1/s/cycle",
-        doc: "Drift of that rate, a cycle.",
-        citation: "Severson2019",
-        formula: "Theil-Sen slope over cycles of minus the slope of ln current over t",
-        needs: HOLD_TREND,
-        compute: |c| trend(holds(c)?, |h| Ok(-h.log_decay(0.0, 1.0)?)),
-    },
-    EarlyDescriptor {
-        name: "hold_log_decay_slowing_mean",
+        name: "hold_log_decay_slowing_median",
         unit: "1",
-        doc: "Mean rate of the first half of a hold over that of its second half: 1 for a single exponential.",
+        doc: "Median rate of the first half of a hold over that of its second half: 1 for a single exponential.",
         citation: "Cottrell1903",
-        formula: "mean over holds of the slope of ln current over t in the first half over that in the second",
+        formula: "median over holds of the slope of ln current over t in the first half over that in the second",
         needs: HOLD,
-        compute: |c| mean(holds(c)?, |h| Ok(h.log_decay(0.0, 0.5)? / h.log_decay(0.5, 1.0)?)),
+        compute: |c| median(holds(c)?, |h| Ok(h.log_decay(0.0, 0.5)? / h.log_decay(0.5, 1.0)?)),
     },
     EarlyDescriptor {
-        name: "hold_time_constant_mean",
+        name: "hold_time_constant_median",
         unit: "s",
-        doc: "Mean time constant of an exponential decay of the current to a steady one.",
+        doc: "Median time constant of an exponential decay of the current to a steady one.",
         citation: "Barai2019",
-        formula: "mean over holds of tau of the fit i = a + b exp(-t / tau)",
+        formula: "median over holds of tau of the fit i = a + b exp(-t / tau)",
         needs: HOLD,
-        compute: |c| mean(holds(c)?, |h| Ok(h.relaxation()?.constant)),
+        compute: |c| median(holds(c)?, |h| Ok(h.relaxation()?.constant)),
     },
     EarlyDescriptor {
         name: "hold_time_constant_trend",
@@ -102,13 +84,13 @@ pub(super) const DESCRIPTORS: &[EarlyDescriptor] = &[
         compute: |c| trend(holds(c)?, |h| Ok(h.relaxation()?.constant)),
     },
     EarlyDescriptor {
-        name: "hold_steady_current_mean",
+        name: "hold_steady_current_median",
         unit: "A",
-        doc: "Mean steady current that the decay tends to: side reactions and leaks.",
+        doc: "Median steady current that the decay tends to: side reactions and leaks.",
         citation: "Barai2019",
-        formula: "mean over holds of a of the fit i = a + b exp(-t / tau)",
+        formula: "median over holds of a of the fit i = a + b exp(-t / tau)",
         needs: HOLD,
-        compute: |c| mean(holds(c)?, |h| Ok(h.relaxation()?.limit)),
+        compute: |c| median(holds(c)?, |h| Ok(h.relaxation()?.limit)),
     },
     EarlyDescriptor {
         name: "hold_steady_current_trend",
@@ -118,24 +100,6 @@ pub(super) const DESCRIPTORS: &[EarlyDescriptor] = &[
         formula: "Theil-Sen slope over cycles of a of the fit i = a + b exp(-t / tau)",
         needs: HOLD_TREND,
         compute: |c| trend(holds(c)?, |h| Ok(h.relaxation()?.limit)),
-    },
-    EarlyDescriptor {
-        name: "hold_half_time_mean",
-        unit: "s",
-        doc: "Mean time until the current is half of the full one.",
-        citation: "Cottrell1903",
-        formula: "mean over holds of the time at which the current is half of its first",
-        needs: HOLD,
-        compute: |c| mean(holds(c)?, Hold::half_time),
-    },
-    EarlyDescriptor {
-        name: "hold_throughput_mean",
-        unit: "Ah",
-        doc: "Mean charge that passes while the voltage is held.",
-        citation: "Cottrell1903",
-        formula: "mean over holds of the integral of the current",
-        needs: HOLD,
-        compute: |c| mean(holds(c)?, |h| Ok(h.charge_ah())),
     },
     EarlyDescriptor {
         name: "hold_throughput_growth",
@@ -156,13 +120,13 @@ pub(super) const DESCRIPTORS: &[EarlyDescriptor] = &[
         compute: |c| variation(holds(c)?, |h| Ok(h.charge_ah())),
     },
     EarlyDescriptor {
-        name: "hold_current_fade_mean",
+        name: "hold_current_fade_median",
         unit: "1",
-        doc: "Mean last current over the first.",
+        doc: "Median last current over the first.",
         citation: "Cottrell1903",
-        formula: "mean over holds of last over first current",
+        formula: "median over holds of last over first current",
         needs: HOLD,
-        compute: |c| mean(holds(c)?, |h| Ok(h.last() / h.first())),
+        compute: |c| median(holds(c)?, |h| Ok(h.last() / h.first())),
     },
 ];
 
@@ -249,16 +213,6 @@ impl Hold {
 
     fn relaxation(&self) -> Result<exponential::Relaxation, Missing> {
         self.relaxation.ok_or(Missing::Undefined("no decay with a constant within the hold"))
-    }
-
-    /// Returns the time [s] at which the current is half of its first, by a straight line between samples.
-    fn half_time(&self) -> Value {
-        let (second, ampere) = (&self.trace.second, &self.trace.ampere);
-        let half = 0.5 * ampere[0];
-        let below = ampere.iter().position(|i| *i <= half).filter(|k| *k > 0);
-        let k = below.ok_or(Missing::Undefined("the current does not fall to half of its first"))?;
-        let share = (ampere[k - 1] - half) / (ampere[k - 1] - ampere[k]);
-        Ok(second[k - 1] + share * (second[k] - second[k - 1]))
     }
 }
 

@@ -15,18 +15,18 @@ const HYSTERESIS_SOC: [f64; 9] = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9];
 
 pub(super) const DESCRIPTORS: &[EarlyDescriptor] = &[
     EarlyDescriptor {
-        name: "gitt_resistance_on_mean",
-        unit: "ohm",
-        doc: "Mean step of the voltage when the current of a pulse starts, over the current.",
+        name: "gitt_resistance_share_mean",
+        unit: "1",
+        doc: "Mean share of the polarisation that appears at once when the current of a pulse starts.",
         citation: "Weppner1977",
-        formula: "mean over pulses of (first loaded voltage - relaxed voltage before) / current",
+        formula: "mean over pulses of (first loaded voltage - relaxed voltage before) / polarisation",
         needs: GITT,
-        compute: |c| mean(pulses(c)?, |p| Ok(p.resistance_on())),
+        compute: |c| mean(pulses(c)?, |p| Ok(p.resistance_on() / p.resistance())),
     },
     EarlyDescriptor {
         name: "gitt_resistance_on_max",
         unit: "ohm",
-        doc: "Largest such step: the state of charge with the most ohmic resistance.",
+        doc: "Largest step of the voltage when the current of a pulse starts, over the current.",
         citation: "Weppner1977",
         formula: "maximum over pulses of (first loaded voltage - relaxed voltage before) / current",
         needs: GITT,
@@ -299,7 +299,7 @@ fn pulses<'a>(c: &'a EarlyCell) -> Result<&'a [Pulse], Missing> {
 /// Returns the mean over the pulses whose current has the sign.
 fn sided(c: &EarlyCell, sign: f64, value: impl Fn(&Pulse) -> Value) -> Value {
     let other = Missing::Undefined("titrations in one direction only");
-    mean(pulses(c)?, |p| if p.sign == sign { value(p) } else { Err(other.clone()) })
+    mean(pulses(c)?, |p| if p.sign * sign > 0.0 { value(p) } else { Err(other.clone()) })
 }
 
 fn soc_slope(c: &EarlyCell, value: impl Fn(&Pulse) -> Value) -> Value {
@@ -313,7 +313,7 @@ fn titration_trend(c: &EarlyCell, value: impl Fn(&Pulse) -> Value) -> Value {
 fn hysteresis(c: &EarlyCell, soc: f64) -> Value {
     let other = Missing::Undefined("titrations in one direction only");
     let of = |sign: f64| {
-        mean(titrations(c)?, |t| if t.sign == sign { t.open_circuit(soc) } else { Err(other.clone()) })
+        mean(titrations(c)?, |t| if t.sign * sign > 0.0 { t.open_circuit(soc) } else { Err(other.clone()) })
     };
     Ok(of(1.0)? - of(-1.0)?)
 }

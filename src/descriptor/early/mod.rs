@@ -27,6 +27,8 @@ mod incremental_drift;
 mod measure;
 mod path;
 mod peak_track;
+#[cfg(test)]
+mod probe_tests;
 mod probes;
 mod pulse;
 mod relaxation;

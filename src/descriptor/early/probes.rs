@@ -1,6 +1,6 @@
 //! What several descriptors look at, found once a cell and only when asked for.
 
-use std::sync::OnceLock;
+use std::cell::OnceCell;
 
 use super::chronoamperometry::{self, Hold};
 use super::relaxation::Rests;
@@ -9,24 +9,27 @@ use super::switch::{self, Switch};
 use super::titration::{self, Pulse, Titration};
 use super::{EarlyCell, Missing, rest};
 
+/// Titrations, and the pulses of all of them.
+type Titrated = (Vec<Titration>, Vec<Pulse>);
+
 /// Titrations, rests, holds, spectra and current steps of a cell's window.
 #[derive(Debug, Default)]
 pub(super) struct Probes {
-    titrations: OnceLock<Result<(Vec<Titration>, Vec<Pulse>), Missing>>,
-    rests: OnceLock<Rests>,
-    holds: OnceLock<Vec<Hold>>,
-    arcs: OnceLock<Vec<Arc>>,
-    switches: OnceLock<Result<Vec<Switch>, Missing>>,
+    titrated: OnceCell<Result<Titrated, Missing>>,
+    rests: OnceCell<Rests>,
+    holds: OnceCell<Vec<Hold>>,
+    arcs: OnceCell<Vec<Arc>>,
+    switches: OnceCell<Result<Vec<Switch>, Missing>>,
 }
 
 impl Probes {
-    fn titrated(&self, cell: &EarlyCell) -> Result<&(Vec<Titration>, Vec<Pulse>), Missing> {
+    fn titrated(&self, cell: &EarlyCell) -> Result<&Titrated, Missing> {
         let find = || {
             let titrations = titration::titrations(cell)?;
             let pulses = titrations.iter().flat_map(|t| t.pulses.clone()).collect();
             Ok((titrations, pulses))
         };
-        self.titrations.get_or_init(find).as_ref().map_err(Clone::clone)
+        self.titrated.get_or_init(find).as_ref().map_err(Clone::clone)
     }
 
     /// Returns the titrations, at least one.

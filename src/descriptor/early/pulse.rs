@@ -180,7 +180,7 @@ fn switches<'a>(c: &'a EarlyCell) -> Result<&'a [Switch], Missing> {
 /// Returns the mean over the pulses whose current has the sign.
 fn sided(c: &EarlyCell, sign: f64, value: impl Fn(&Switch) -> Value) -> Value {
     let other = Missing::Undefined("pulses in one direction only");
-    mean(switches(c)?, |s| if s.sign == sign { value(s) } else { Err(other.clone()) })
+    mean(switches(c)?, |s| if s.sign * sign > 0.0 { value(s) } else { Err(other.clone()) })
 }
 
 fn rise(c: &EarlyCell, late: u32, early: u32) -> Value {

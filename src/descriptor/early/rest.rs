@@ -139,7 +139,7 @@ impl Rest {
         let both = || self.trace.second.iter().copied().zip(self.trace.volt.iter().copied());
         let above = both().position(|(t, v)| t > SLOW_SECOND && gone(v)).ok_or(Missing::Flat)?;
         let (to, to_volt) = (self.trace.second[above], self.trace.volt[above]);
-        let before = both().take(above).filter(|(t, _)| *t >= SLOW_SECOND).last();
+        let before = both().take(above).rfind(|(t, _)| *t >= SLOW_SECOND);
         let (from, from_volt) = before.unwrap_or((SLOW_SECOND, self.early));
         Ok(from + (to - from) * (half - from_volt) / (to_volt - from_volt))
     }

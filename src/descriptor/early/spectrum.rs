@@ -225,7 +225,7 @@ fn points(spectrum: &Spectrum) -> (Option<Vec<f64>>, Vec<f64>, Vec<f64>) {
     let stated = points.iter().all(|p| p.0.is_some_and(f64::is_finite));
     if stated {
         points.sort_by(|a, b| b.0.unwrap_or(0.0).total_cmp(&a.0.unwrap_or(0.0)));
-        points.dedup_by(|a, b| a.0 == b.0);
+        points.dedup_by_key(|p| p.0.map(f64::to_bits));
     } else if points.first().zip(points.last()).is_some_and(|(first, last)| first.1 > last.1) {
         points.reverse();
     }

@@ -84,7 +84,9 @@ fn measured(cycle: u32, records: &[crate::dataset::Record]) -> Vec<Switch> {
         }
     }
     let span = bounds.1 - bounds.0;
-    found.iter_mut().for_each(|s| s.soc = (s.soc - bounds.0) / span);
+    for switch in &mut found {
+        switch.soc = (switch.soc - bounds.0) / span;
+    }
     found
 }
 

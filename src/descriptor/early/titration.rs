@@ -74,11 +74,13 @@ fn titration(cycle: u32, trace: &Trace) -> Result<Titration, Missing> {
     let net: f64 = charges.iter().sum();
     let charge_ah: f64 = charges.iter().map(|q| q.abs()).sum();
     let sign = net.signum();
-    let (mut passed, mut pulses) = (0.0, Vec::new());
-    for (k, step) in steps.iter().enumerate().filter(|(_, s)| s.sign == sign) {
+    let (mut passed, mut pulses, mut relaxed) = (0.0, Vec::new(), Vec::new());
+    for (k, step) in steps.iter().enumerate().filter(|(_, s)| s.sign * sign > 0.0) {
         passed += charges[k].abs();
         let share = passed / charge_ah;
         let soc = if sign > 0.0 { share } else { 1.0 - share };
+        let after = steps.get(k + 1).filter(|after| after.sign == 0.0);
+        relaxed.extend(after.map(|after| (soc, trace.volt[after.rows.end - 1])));
         let around = k.checked_sub(1).and_then(|before| Some((&steps[before], steps.get(k + 1)?)));
         let rests = around.filter(|(before, after)| before.sign == 0.0 && after.sign == 0.0);
         pulses.extend(rests.and_then(|rests| Pulse::new(trace, step, rests)).map(|p| Pulse {
@@ -93,7 +95,7 @@ fn titration(cycle: u32, trace: &Trace) -> Result<Titration, Missing> {
     if line::median(pulses.iter().map(Pulse::polarisation).collect()).is_none_or(|median| median <= 0.0) {
         return Err(Missing::Undefined("a titration whose voltage moves against its current"));
     }
-    let open_circuit = open_circuit(&pulses);
+    let open_circuit = ascending(relaxed);
     Ok(Titration { cycle, sign, charge_ah, pulses, open_circuit })
 }
 
@@ -101,10 +103,9 @@ fn charge_ah(trace: &Trace, step: &Step) -> f64 {
     if step.sign == 0.0 { 0.0 } else { trace.part(&step.rows).charge_ah() }
 }
 
-fn open_circuit(pulses: &[Pulse]) -> (Vec<f64>, Vec<f64>) {
-    let mut points: Vec<(f64, f64)> = pulses.iter().map(|p| (p.soc, p.rested.1)).collect();
+fn ascending(mut points: Vec<(f64, f64)>) -> (Vec<f64>, Vec<f64>) {
     points.sort_by(|a, b| a.0.total_cmp(&b.0));
-    points.dedup_by(|a, b| a.0 == b.0);
+    points.dedup_by(|a, b| a.0 <= b.0);
     points.into_iter().unzip()
 }
 
@@ -166,6 +167,11 @@ impl Pulse {
     /// Returns the voltage at the end of the pulse beyond the relaxed one, positive in the direction of the current [V].
     pub(super) fn polarisation(&self) -> f64 {
         self.sign * (self.loaded.1 - self.rested.1)
+    }
+
+    /// Returns the polarisation over the current [ohm].
+    pub(super) fn resistance(&self) -> f64 {
+        self.polarisation() / self.ampere
     }
 
     /// Returns the part of the polarisation that fades after the current has stopped, over the current [ohm].

@@ -56,7 +56,7 @@ impl Trace {
         let mut steps: Vec<Step> = Vec::new();
         for row in 0..self.second.len() {
             match steps.last_mut() {
-                Some(last) if last.sign == sign(row) => last.rows.end = row + 1,
+                Some(last) if last.sign.total_cmp(&sign(row)).is_eq() => last.rows.end = row + 1,
                 _ => steps.push(Step { rows: row..row + 1, sign: sign(row) }),
             }
         }
@@ -91,7 +91,7 @@ impl Trace {
     /// Returns the voltage [V] at `second` by straight lines, with the distance of the two samples around it [s].
     pub(super) fn volt_at(&self, second: f64) -> Option<(f64, f64)> {
         let above = self.second.partition_point(|t| *t < second);
-        if self.second.get(above).copied() == Some(second) {
+        if self.second.get(above).is_some_and(|at| *at <= second) {
             return Some((self.volt[above], 0.0));
         }
         let below = above.checked_sub(1)?;
