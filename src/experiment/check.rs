@@ -129,7 +129,7 @@ fn check_loss(config: &ExperimentConfig, problems: &mut Vec<Problem>) {
 fn check_physics(config: &ExperimentConfig, problems: &mut Vec<Problem>) {
     let law = config.model.prior;
     let known = |name: &str| law.parameters().iter().any(|p| p.name == name);
-    let uses_law = matches!(config.model.kind, ModelKind::Physics | ModelKind::Hybrid);
+    let uses_law = config.model.kind.has_law();
     let names = config.physics.hold.keys().chain(&config.physics.per_cell);
     for name in names.filter(|n| uses_law && !known(n)) {
         let list = law.parameters().iter().map(|p| p.name).collect::<Vec<_>>().join(", ");

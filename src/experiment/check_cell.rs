@@ -43,7 +43,7 @@ fn check_question(config: &ExperimentConfig, problems: &mut Vec<Problem>) {
 
 fn check_model(config: &ExperimentConfig, problems: &mut Vec<Problem>) {
     let (kind, law) = (config.model.kind, config.model.prior);
-    let uses_law = matches!(kind, ModelKind::Physics | ModelKind::Hybrid);
+    let uses_law = kind.has_law();
     let mut wrong = |key: &str, text: String| problems.push(Problem::new(key, text));
     match config.kind {
         Kind::Tier if !matches!(kind, ModelKind::Trees | ModelKind::Logistic | ModelKind::Dense) => {

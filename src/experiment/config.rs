@@ -204,6 +204,8 @@ pub enum ModelKind {
     Hybrid,
     /// Decision trees, boosted or a forest; missing inputs stay missing.
     Trees,
+    /// An ageing law plus decision trees that learn what it leaves.
+    HybridTrees,
     /// Multinomial logistic regression on the scaled inputs, for `tier`.
     Logistic,
 }
@@ -217,6 +219,7 @@ impl ModelKind {
             Self::Dense => "dense",
             Self::Hybrid => "hybrid",
             Self::Trees => "trees",
+            Self::HybridTrees => "hybrid_trees",
             Self::Logistic => "logistic",
         }
     }
@@ -224,6 +227,16 @@ impl ModelKind {
     /// Returns whether it has networks to train.
     pub fn has_networks(self) -> bool {
         matches!(self, Self::Dense | Self::Hybrid)
+    }
+
+    /// Returns whether it has trees to grow.
+    pub fn has_trees(self) -> bool {
+        matches!(self, Self::Trees | Self::HybridTrees)
+    }
+
+    /// Returns whether it begins with an ageing law.
+    pub fn has_law(self) -> bool {
+        matches!(self, Self::Physics | Self::Hybrid | Self::HybridTrees)
     }
 }
 

@@ -66,7 +66,7 @@ impl Fitted {
         }
         let mut fitted = jobs.iter().map(Self::prepare).collect::<Result<Vec<_>, _>>()?;
         let backend = context.backend;
-        if jobs.first().is_some_and(|job| job.config.model.kind == ModelKind::Trees) {
+        if jobs.first().is_some_and(|job| job.config.model.kind.has_trees()) {
             grow::grow(&jobs, &mut fitted, context)?;
         } else {
             train(&jobs, &mut fitted, context)?;
@@ -109,7 +109,7 @@ impl Fitted {
             ModelKind::Logistic => {
                 self.each(&positions, |fold, rows| fold.predict_logistic(&task.frame, rows))
             }
-            ModelKind::Trees => self.predict_trees(config, task, &positions)?,
+            ModelKind::Trees | ModelKind::HybridTrees => self.predict_trees(config, task, &positions)?,
             ModelKind::Dense | ModelKind::Hybrid => self.predict_networks(config, task, backend, &positions)?,
         };
         for (fold, predicted) in self.folds.iter().zip(&mut predicted) {
@@ -134,7 +134,7 @@ impl Fitted {
     ) -> Result<Vec<Vec<Vec<f64>>>, ExperimentError> {
         let n_members = config.train.members as usize;
         let one = |(fold, rows): (&FittedFold, &Vec<usize>)| {
-            let repetition = |trees: &[Trees]| fold.predict_trees(trees, &task.frame, rows);
+            let repetition = |trees: &[Trees]| fold.predict_trees(config, trees, (&task.frame, rows));
             fold.trees.chunks(n_members).map(repetition).collect()
         };
         self.folds.par_iter().zip(positions).map(one).collect()

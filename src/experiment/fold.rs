@@ -146,14 +146,28 @@ impl FittedFold {
     /// [`ExperimentError::Trees`].
     pub(super) fn predict_trees(
         &self,
+        config: &ExperimentConfig,
         trees: &[Trees],
-        frame: &Frame,
-        rows: &[usize],
+        (frame, rows): (&Frame, &[usize]),
     ) -> Result<Vec<f64>, ExperimentError> {
         let inputs = batch::plain(frame, &self.columns, rows);
         let failed = |source| ExperimentError::Trees { fold: self.name.clone(), source };
         let one = |t: &Trees| Ok(t.predict(&inputs).map_err(failed)?.concat());
-        Ok(mean_of(&trees.iter().map(one).collect::<Result<Vec<_>, ExperimentError>>()?))
+        let grown = mean_of(&trees.iter().map(one).collect::<Result<Vec<_>, ExperimentError>>()?);
+        if self.law.is_none() {
+            return Ok(grown);
+        }
+        let law = self.predict_law(config, frame, rows);
+        Ok(law.iter().zip(&grown).map(|(law, rest)| law + rest).collect())
+    }
+
+    /// Returns what trees learn of rows: the label, or what the law leaves of it.
+    pub(super) fn to_grow(&self, config: &ExperimentConfig, frame: &Frame, rows: &[usize]) -> Vec<f64> {
+        let labels = rows.iter().map(|&row| frame.rows[row].label);
+        if self.law.is_none() {
+            return labels.collect();
+        }
+        labels.zip(self.predict_law(config, frame, rows)).map(|(label, law)| label - law).collect()
     }
 
     /// Corrects the probabilities of each repetition.
@@ -211,7 +225,9 @@ pub(super) fn prepare(
         stops: Vec::new(),
     };
     match config.model.kind {
-        ModelKind::Physics | ModelKind::Hybrid => fitted.law = Some(fit_law(config, frame, fold, &fitted)?),
+        ModelKind::Physics | ModelKind::Hybrid | ModelKind::HybridTrees => {
+            fitted.law = Some(fit_law(config, frame, fold, &fitted)?);
+        }
         ModelKind::Linear => fitted.linear = Some(fit_linear(config, frame, fold, &fitted)),
         ModelKind::Logistic => fitted.logistic = Some(fit_logistic(config, frame, fold, &fitted)?),
         ModelKind::Dense | ModelKind::Trees => {}

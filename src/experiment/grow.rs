@@ -62,7 +62,7 @@ impl Place {
         let seed = population::seed(job.config, &population::name(fold, self.idx));
         let failed = |source| ExperimentError::Trees { fold: split.name.clone(), source };
         let config = budgeted(job, until);
-        let values: Vec<f64> = split.train.iter().map(|&row| job.task.frame.rows[row].label).collect();
+        let values = fold.to_grow(job.config, &job.task.frame, &split.train);
         let labels: Vec<usize> =
             split.train.iter().filter_map(|&row| fold.class(&job.task.frame, row)).collect();
         let target = match fold.tiers {

@@ -30,10 +30,10 @@ pub struct Job<'a> {
 
 /// Returns what two experiments have in common whose networks can train as one population: architecture, objective,
 /// optimiser and training, but not dropout, learning rate, weight decay and loss weight, which each network has for
-/// itself. A hash; models without networks share one of their own.
+/// itself. A hash; models of one kind without networks share one.
 pub fn group_key(config: &ExperimentConfig, task: &Task) -> String {
     if !has_networks(config) {
-        return file::sha256_bytes(b"without networks");
+        return file::sha256_bytes(format!("without networks: {}", config.model.kind.name()).as_bytes());
     }
     let train =
         TrainConfig { learning_rate: 0.0, weight_decay: 0.0, loss_weight: 0.0, ..config.train.clone() };

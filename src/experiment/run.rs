@@ -132,7 +132,7 @@ pub fn evaluate(
     let has_networks = population::has_networks(config);
     let n_members = if has_networks { population::n_per_fold(config) as usize } else { 0 };
     let sha256 = state.weights_sha256.as_deref();
-    let fitted = if config.model.kind == ModelKind::Trees {
+    let fitted = if config.model.kind.has_trees() {
         artifact::load_trees(folder.path(), population::n_per_fold(config) as usize, sha256)?
     } else {
         artifact::load(&shapes, folder.path(), n_members, sha256)?

@@ -202,7 +202,7 @@ fn stress_names(config: &ExperimentConfig) -> Vec<&'static str> {
 }
 
 fn check_leakage(config: &ExperimentConfig, frame: &Frame, folds: &[Fold]) -> LeakageReport {
-    let uses_law = matches!(config.model.kind, ModelKind::Physics | ModelKind::Hybrid);
+    let uses_law = config.model.kind.has_law();
     let law_names: Vec<&str> = config.model.prior.stress().iter().map(|s| s.name).collect();
     let stress = frame.stress.iter().filter(|c| uses_law && law_names.contains(&c.name.as_str()));
     let stress = stress.filter(|c| frame.inputs.iter().all(|i| i.name != c.name));

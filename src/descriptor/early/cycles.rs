@@ -77,7 +77,7 @@ impl<'a> EarlyCell<'a> {
             from = to;
         }
         let (table, curves, probes) = (OnceCell::new(), OnceCell::new(), Probes::default());
-        Self { cell, window, nominal_ah, cycles, table, curves, probes }
+        Self { cell, window, nominal_ah, cycles, table, probes, curves }
     }
 
     /// Returns the cycle numbered `count`.

@@ -40,8 +40,6 @@ mod spectrum;
 pub mod statistic;
 mod switch;
 mod thermal;
-#[cfg(test)]
-mod titrated;
 mod titration;
 mod trace;
 mod voltage;
