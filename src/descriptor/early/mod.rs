@@ -6,21 +6,25 @@
 mod capacity;
 mod charge;
 pub mod cycles;
+mod diagnostic;
 mod efficiency;
 mod energy;
 mod flow;
+mod formation;
 mod history;
 mod measure;
-pub mod series;
+mod quantity;
+mod series;
 mod source;
-pub mod statistic;
+mod statistic;
 mod thermal;
 mod voltage;
 
 use std::fmt;
 
 pub use cycles::{Cycle, EarlyCell, Half};
-pub use series::Quantity;
+pub use quantity::Quantity;
+pub use statistic::Series;
 
 use crate::dataset::Cell;
 
@@ -127,6 +131,8 @@ pub const FAMILIES: &[(&str, &[EarlyDescriptor])] = &[
     ("thermal", thermal::DESCRIPTORS),
     ("history", history::DESCRIPTORS),
     ("source", source::DESCRIPTORS),
+    ("formation", formation::DESCRIPTORS),
+    ("diagnostic", diagnostic::DESCRIPTORS),
 ];
 
 /// Returns the whole catalogue.
