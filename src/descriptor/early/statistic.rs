@@ -317,3 +317,55 @@ fn quantile(values: &mut [f64], level: f64) -> f64 {
     let high = above.iter().copied().reduce(f64::min).unwrap_or(low);
     low + position.fract() * (high - low)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_constant_has_no_shape() {
+        let (cycle, value) = ([1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0], [2.5; 7]);
+        let constant = Series { cycle: &cycle, value: &value };
+        let undefined = Err(Missing::Undefined("constant over the cycles"));
+        for shape in [skewness, kurtosis, determination, increment_skewness] {
+            assert_eq!(shape(constant), undefined);
+        }
+        assert_eq!(peak_cycle(constant), undefined);
+        assert_eq!(sd(constant), Ok(0.0));
+        assert_eq!(slope(constant), Ok(0.0));
+    }
+
+    proptest! {
+        #[test]
+        fn statistics_keep_their_order(value in prop::collection::vec(-1e3..1e3_f64, 7..40)) {
+            let cycle: Vec<f64> = (0..value.len()).map(|k| 2.0 + 3.0 * k as f64).collect();
+            let s = Series { cycle: &cycle, value: &value };
+            let [low, middle, high] = [min, median, max].map(|f| f(s).unwrap());
+            let mean = mean(s).unwrap();
+            prop_assert!(low <= middle && middle <= high && low <= mean && mean <= high);
+            prop_assert!(iqr(s).unwrap() <= range(s).unwrap());
+            prop_assert!(residual_sd(s).unwrap() <= 1.2 * sd(s).unwrap());
+            prop_assert!(skewness(s).unwrap().powi(2) <= kurtosis(s).unwrap() + 2.0 + 1e-9);
+            prop_assert!(determination(s).unwrap() <= 1.0);
+            let autocorrelation = increment_autocorrelation(s).unwrap();
+            prop_assert!((-1.0..=1.0).contains(&autocorrelation));
+        }
+
+        #[test]
+        fn trends_of_a_parabola_are_its_coefficients(a in -5.0..5.0_f64, b in -5.0..5.0_f64, c in 0.1..5.0_f64) {
+            let cycle: Vec<f64> = [1, 2, 3, 5, 8, 9, 14].map(f64::from).to_vec();
+            let line: Vec<f64> = cycle.iter().map(|x| a + b * x).collect();
+            let bent: Vec<f64> = cycle.iter().map(|x| a + b * x + c * x * x).collect();
+            let (line, bent) = (Series { cycle: &cycle, value: &line }, Series { cycle: &cycle, value: &bent });
+            for trend in [slope, theil_sen, increment_ewma] {
+                prop_assert!((trend(line).unwrap() - b).abs() < 1e-9);
+            }
+            prop_assert!((intercept(line).unwrap() - a).abs() < 1e-9);
+            prop_assert!((curvature(bent).unwrap() - c).abs() < 1e-9);
+            prop_assert!(curvature(line).unwrap().abs() < 1e-9);
+            prop_assert!(residual_sd(line).unwrap() < 1e-9);
+        }
+    }
+}

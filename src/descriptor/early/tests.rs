@@ -1,9 +1,8 @@
+//! Tests of the families made of quantities over cycles: golden numbers, properties, bad input.
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use proptest::prelude::*;
-
-use super::statistic::{self, Series};
 use super::*;
 use crate::dataset::reader::{ReadOptions, Reader, archive::real_data, nasa::Nasa};
 use crate::dataset::{Attribute, CycleColumn, CycleTable, Record};
@@ -276,9 +275,10 @@ fn a_reversed_sign_is_a_reason() {
 
 #[test]
 fn values_that_are_no_numbers_never_come_out() {
+    let fresh = cells(1).remove(0);
     for wrong in [f64::NAN, f64::INFINITY, 0.0, 1e300] {
         for spoil in 0..4 {
-            let mut cell = cells(1).remove(0);
+            let mut cell = fresh.clone();
             for record in &mut cell.records {
                 let samples = &mut record.samples;
                 let column = match spoil {
@@ -353,51 +353,4 @@ fn a_star_finds_descriptors() {
     assert_eq!(found, expected.map(|end| format!("cycle_coulombic_efficiency_{end}")));
     assert_eq!(family("charge_cv_decay_median"), Some("charge"));
     assert!(matching("nothing*").is_empty());
-}
-
-#[test]
-fn a_constant_has_no_shape() {
-    let (cycle, value) = ([1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0], [2.5; 7]);
-    let constant = Series { cycle: &cycle, value: &value };
-    let undefined = Err(Missing::Undefined("constant over the cycles"));
-    for shape in
-        [statistic::skewness, statistic::kurtosis, statistic::determination, statistic::increment_skewness]
-    {
-        assert_eq!(shape(constant), undefined);
-    }
-    assert_eq!(statistic::peak_cycle(constant), undefined);
-    assert_eq!(statistic::sd(constant), Ok(0.0));
-    assert_eq!(statistic::slope(constant), Ok(0.0));
-}
-
-proptest! {
-    #[test]
-    fn statistics_keep_their_order(value in prop::collection::vec(-1e3..1e3_f64, 7..40)) {
-        let cycle: Vec<f64> = (0..value.len()).map(|k| 2.0 + 3.0 * k as f64).collect();
-        let s = Series { cycle: &cycle, value: &value };
-        let [low, middle, high] = [statistic::min, statistic::median, statistic::max].map(|f| f(s).unwrap());
-        let mean = statistic::mean(s).unwrap();
-        prop_assert!(low <= middle && middle <= high && low <= mean && mean <= high);
-        prop_assert!(statistic::iqr(s).unwrap() <= statistic::range(s).unwrap());
-        prop_assert!(statistic::residual_sd(s).unwrap() <= 1.2 * statistic::sd(s).unwrap());
-        prop_assert!(statistic::skewness(s).unwrap().powi(2) <= statistic::kurtosis(s).unwrap() + 2.0 + 1e-9);
-        prop_assert!(statistic::determination(s).unwrap() <= 1.0);
-        let autocorrelation = statistic::increment_autocorrelation(s).unwrap();
-        prop_assert!((-1.0..=1.0).contains(&autocorrelation));
-    }
-
-    #[test]
-    fn trends_of_a_parabola_are_its_coefficients(a in -5.0..5.0_f64, b in -5.0..5.0_f64, c in 0.1..5.0_f64) {
-        let cycle: Vec<f64> = [1, 2, 3, 5, 8, 9, 14].map(f64::from).to_vec();
-        let line: Vec<f64> = cycle.iter().map(|x| a + b * x).collect();
-        let bent: Vec<f64> = cycle.iter().map(|x| a + b * x + c * x * x).collect();
-        let (line, bent) = (Series { cycle: &cycle, value: &line }, Series { cycle: &cycle, value: &bent });
-        for trend in [statistic::slope, statistic::theil_sen, statistic::increment_ewma] {
-            prop_assert!((trend(line).unwrap() - b).abs() < 1e-9);
-        }
-        prop_assert!((statistic::intercept(line).unwrap() - a).abs() < 1e-9);
-        prop_assert!((statistic::curvature(bent).unwrap() - c).abs() < 1e-9);
-        prop_assert!(statistic::curvature(line).unwrap().abs() < 1e-9);
-        prop_assert!(statistic::residual_sd(line).unwrap() < 1e-9);
-    }
 }
