@@ -8,7 +8,7 @@ use crate::dataset::leakage::Source::PastRecord;
 const CC_WINDOW_VOLT: [f64; 2] = [3.9, 4.15];
 
 /// Voltage below the highest one at which a charger counts as holding it [V]: twice the scatter of NASA's channel.
-const HOLD_TOLERANCE_VOLT: f64 = 0.01;
+pub(super) const HOLD_TOLERANCE_VOLT: f64 = 0.01;
 
 pub(super) const DESCRIPTORS: &[Descriptor] = &[
     Descriptor {

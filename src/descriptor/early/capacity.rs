@@ -1,6 +1,6 @@
 //! Capacity over the cycles: what a cell begins with, how it fades, and how unevenly.
 
-use super::series::Quantity as Q;
+use super::quantity::Quantity as Q;
 use super::statistic::{
     curvature, determination, difference, first, increment_autocorrelation, increment_ewma,
     increment_kurtosis, increment_sd, increment_skewness, intercept, iqr, last, loss_exponent, median,

@@ -1,6 +1,6 @@
 //! The charge over the cycles: constant current, held voltage, and the time between two voltages.
 
-use super::series::Quantity as Q;
+use super::quantity::Quantity as Q;
 use super::statistic::{curvature, difference, first, mean, median, ratio, residual_sd, sd, slope};
 use super::{EarlyDescriptor, Need};
 

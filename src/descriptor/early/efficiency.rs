@@ -1,6 +1,6 @@
 //! Coulombic and energy efficiency: level, moments and slopes of their decay, and the slippage of the end points.
 
-use super::series::Quantity as Q;
+use super::quantity::Quantity as Q;
 use super::statistic::{
     curvature, difference, first, increment_autocorrelation, increment_ewma, increment_skewness, iqr,
     kurtosis, median, min, peak_cycle, residual_sd, sd, skewness, slope, theil_sen,

@@ -1,6 +1,6 @@
 //! Energy over the cycles, and what each cycle loses of it.
 
-use super::series::Quantity as Q;
+use super::quantity::Quantity as Q;
 use super::statistic::{curvature, first, increment_skewness, median, ratio, residual_sd, sd, slope};
 use super::{EarlyDescriptor, Need};
 

@@ -2,10 +2,8 @@
 
 use super::Half;
 use crate::cell::health::charge_throughput;
+use crate::descriptor::charge::HOLD_TOLERANCE_VOLT;
 use crate::units::ampere_hours;
-
-/// Voltage below the highest one at which a charger counts as holding it [V]: twice the scatter of NASA's channel.
-const HOLD_TOLERANCE_VOLT: f64 = 0.01;
 
 /// Fewest samples of a hold that say anything of it: a line through logarithms with three to spare.
 const FEWEST_HOLD_SAMPLES: usize = 5;

@@ -1,6 +1,6 @@
 //! History and protocol: rates, depth, rests, calendar time and throughput of the window.
 
-use super::series::Quantity as Q;
+use super::quantity::Quantity as Q;
 use super::statistic::{difference, max, mean, median, range, slope, total};
 use super::{EarlyCell, EarlyDescriptor, Missing, Need, Value};
 use crate::cell::health;
@@ -73,7 +73,7 @@ pub(super) const DESCRIPTORS: &[EarlyDescriptor] = &[
         doc: "Median over the cycles of the time from the end of the discharge to the begin of the next charge.",
         citation: "Schmalstieg2014",
         formula: "median over the cycles of the time from the end of the discharge to the begin of the next charge",
-        needs: &[Need::Charge, Need::Discharge, Need::Clock],
+        needs: &[Need::Charge, Need::Discharge, Need::Clock, Need::Cycles(2)],
         compute: |c| median(c.series(Q::RestDischarged)?),
     },
     EarlyDescriptor {
@@ -91,7 +91,7 @@ pub(super) const DESCRIPTORS: &[EarlyDescriptor] = &[
         doc: "Highest over the cycles of the time from the end of the discharge to the begin of the next charge.",
         citation: "Schmalstieg2014",
         formula: "highest over the cycles of the time from the end of the discharge to the begin of the next charge",
-        needs: &[Need::Charge, Need::Discharge, Need::Clock],
+        needs: &[Need::Charge, Need::Discharge, Need::Clock, Need::Cycles(2)],
         compute: |c| max(c.series(Q::RestDischarged)?),
     },
     EarlyDescriptor {
@@ -100,7 +100,7 @@ pub(super) const DESCRIPTORS: &[EarlyDescriptor] = &[
         doc: "Median over the cycles of the time from the begin of a cycle to the begin of the next.",
         citation: "Schmalstieg2014",
         formula: "median over the cycles of the time from the begin of a cycle to the begin of the next",
-        needs: &[Need::Clock],
+        needs: &[Need::Clock, Need::Cycles(2)],
         compute: |c| median(c.series(Q::CycleDuration)?),
     },
     EarlyDescriptor {
@@ -109,7 +109,7 @@ pub(super) const DESCRIPTORS: &[EarlyDescriptor] = &[
         doc: "Least-squares slope over the cycles of the time from the begin of a cycle to the begin of the next.",
         citation: "Schmalstieg2014",
         formula: "least-squares slope over the cycles of the time from the begin of a cycle to the begin of the next",
-        needs: &[Need::Clock, Need::Cycles(3)],
+        needs: &[Need::Clock, Need::Cycles(4)],
         compute: |c| slope(c.series(Q::CycleDuration)?),
     },
     EarlyDescriptor {

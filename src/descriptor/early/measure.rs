@@ -1,7 +1,8 @@
 //! What is measured in one cycle: numbers of its charge, its discharge and the time between them.
 
 use super::flow::Flow;
-use super::series::{Quantity as Q, Row};
+use super::quantity::Quantity as Q;
+use super::series::Row;
 use super::{Cycle, Half};
 use crate::dataset::Record;
 use crate::units::{SECONDS_PER_HOUR, ampere_hours};

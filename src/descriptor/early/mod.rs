@@ -9,16 +9,14 @@ mod capacity_difference;
 mod charge;
 mod chronoamperometry;
 mod curve;
-#[cfg(test)]
-mod curve_made;
-#[cfg(test)]
-mod curve_real;
 pub mod cycles;
+mod diagnostic;
 mod difference;
 mod differential_voltage;
 mod efficiency;
 mod energy;
 mod flow;
+mod formation;
 mod gitt;
 mod history;
 mod impedance;
@@ -27,17 +25,16 @@ mod incremental_drift;
 mod measure;
 mod path;
 mod peak_track;
-#[cfg(test)]
-mod probe_tests;
 mod probes;
 mod pulse;
+mod quantity;
 mod relaxation;
 mod rest;
-pub mod series;
+mod series;
 mod shape;
 mod source;
 mod spectrum;
-pub mod statistic;
+mod statistic;
 mod switch;
 mod thermal;
 mod titration;
@@ -48,7 +45,8 @@ mod voltage_curve;
 use std::fmt;
 
 pub use cycles::{Cycle, EarlyCell, Half};
-pub use series::Quantity;
+pub use quantity::Quantity;
+pub use statistic::Series;
 
 use crate::dataset::Cell;
 
@@ -165,6 +163,8 @@ pub const FAMILIES: &[(&str, &[EarlyDescriptor])] = &[
     ("chronoamperometry", chronoamperometry::DESCRIPTORS),
     ("pulse", pulse::DESCRIPTORS),
     ("impedance", impedance::DESCRIPTORS),
+    ("formation", formation::DESCRIPTORS),
+    ("diagnostic", diagnostic::DESCRIPTORS),
 ];
 
 /// Returns the whole catalogue.
@@ -247,5 +247,12 @@ impl fmt::Display for Missing {
 }
 
 #[cfg(test)]
+
+#[cfg(test)]
+mod curve_made;
+#[cfg(test)]
+mod curve_real;
+#[cfg(test)]
+mod probe_tests;
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,6 @@
 //! What the source states ready-made: columns of its own table, one cycle a row, and numbers of the whole cell.
 
-use super::series::Quantity as Q;
+use super::quantity::Quantity as Q;
 use super::series::column;
 use super::statistic::{Series, difference, first, median, min, residual_sd, slope};
 use super::{EarlyCell, EarlyDescriptor, Missing, Need, Value};
@@ -265,6 +265,6 @@ fn tabled(c: &EarlyCell, name: &str) -> (Vec<f64>, Vec<f64>) {
 }
 
 /// Returns a number that the source states of the cell.
-fn attribute(c: &EarlyCell, name: &'static str) -> Value {
+pub(super) fn attribute(c: &EarlyCell, name: &'static str) -> Value {
     c.cell.facts.attributes.get(name).map(|a| a.value).ok_or(Missing::No(Need::Attribute(name)))
 }

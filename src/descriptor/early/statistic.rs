@@ -83,93 +83,93 @@ impl Series<'_> {
 }
 
 /// Returns the first value.
-pub fn first(s: Series) -> Value {
+pub(super) fn first(s: Series) -> Value {
     s.at_least(1)?;
     Ok(s.value[0])
 }
 
 /// Returns the last value.
-pub fn last(s: Series) -> Value {
+pub(super) fn last(s: Series) -> Value {
     Ok(s.value[s.at_least(1)? - 1])
 }
 
 /// Returns the mean.
-pub fn mean(s: Series) -> Value {
+pub(super) fn mean(s: Series) -> Value {
     Ok(sum(s.value) / s.at_least(1)? as f64)
 }
 
 /// Returns the sum.
-pub fn total(s: Series) -> Value {
+pub(super) fn total(s: Series) -> Value {
     s.at_least(1)?;
     Ok(sum(s.value))
 }
 
 /// Returns the smallest value.
-pub fn min(s: Series) -> Value {
+pub(super) fn min(s: Series) -> Value {
     s.value.iter().copied().reduce(f64::min).ok_or(Missing::FewCycles { found: 0, needed: 1 })
 }
 
 /// Returns the largest value.
-pub fn max(s: Series) -> Value {
+pub(super) fn max(s: Series) -> Value {
     s.value.iter().copied().reduce(f64::max).ok_or(Missing::FewCycles { found: 0, needed: 1 })
 }
 
 /// Returns the largest value less the smallest, of two or more.
-pub fn range(s: Series) -> Value {
+pub(super) fn range(s: Series) -> Value {
     s.at_least(2)?;
     Ok(max(s)? - min(s)?)
 }
 
 /// Returns the median.
-pub fn median(s: Series) -> Value {
+pub(super) fn median(s: Series) -> Value {
     s.at_least(1)?;
     Ok(quantile(&mut s.value.to_vec(), 0.5))
 }
 
 /// Returns the upper less the lower quartile of four or more values, linear between order statistics.
-pub fn iqr(s: Series) -> Value {
+pub(super) fn iqr(s: Series) -> Value {
     s.at_least(4)?;
     let mut values = s.value.to_vec();
     Ok(quantile(&mut values, 0.75) - quantile(&mut values, 0.25))
 }
 
 /// Returns the standard deviation of three or more values, with n - 1.
-pub fn sd(s: Series) -> Value {
+pub(super) fn sd(s: Series) -> Value {
     s.at_least(3)?;
     Ok(deviation(s.value))
 }
 
 /// Returns the skewness of five or more values: third central moment over the cube of the deviation, both with n.
-pub fn skewness(s: Series) -> Value {
+pub(super) fn skewness(s: Series) -> Value {
     s.at_least(5)?;
     moment_ratio(s.value, 3)
 }
 
 /// Returns the excess kurtosis of five or more values: fourth central moment over the square of the second, less 3.
-pub fn kurtosis(s: Series) -> Value {
+pub(super) fn kurtosis(s: Series) -> Value {
     s.at_least(5)?;
     Ok(moment_ratio(s.value, 4)? - 3.0)
 }
 
 /// Returns the slope of the line of least squares through three or more values [1/cycle].
-pub fn slope(s: Series) -> Value {
+pub(super) fn slope(s: Series) -> Value {
     Ok(s.line()?.slope)
 }
 
 /// Returns the value of the line of least squares at cycle 0.
-pub fn intercept(s: Series) -> Value {
+pub(super) fn intercept(s: Series) -> Value {
     let line = s.line()?;
     Ok(line.mean_value - line.slope * line.mean_cycle)
 }
 
 /// Returns the standard deviation of four or more values around their line, with n - 2.
-pub fn residual_sd(s: Series) -> Value {
+pub(super) fn residual_sd(s: Series) -> Value {
     let n = s.at_least(4)? as f64;
     Ok((s.line()?.residual / (n - 2.0)).sqrt())
 }
 
 /// Returns the coefficient of determination of the line through four or more values.
-pub fn determination(s: Series) -> Value {
+pub(super) fn determination(s: Series) -> Value {
     s.at_least(4)?;
     varies(s.value)?;
     let line = s.line()?;
@@ -177,13 +177,13 @@ pub fn determination(s: Series) -> Value {
 }
 
 /// Returns the slope of the line of least squares against the square root of the cycle, of three or more values.
-pub fn root_slope(s: Series) -> Value {
+pub(super) fn root_slope(s: Series) -> Value {
     let root: Vec<f64> = s.cycle.iter().map(|x| x.sqrt()).collect();
     slope(Series { cycle: &root, ..s })
 }
 
 /// Returns the median of the slopes between all pairs of three or more values [1/cycle] [Sen1968].
-pub fn theil_sen(s: Series) -> Value {
+pub(super) fn theil_sen(s: Series) -> Value {
     let n = s.at_least(3)?;
     let mut slopes = Vec::with_capacity(n * (n - 1) / 2);
     for a in 0..n {
@@ -194,7 +194,7 @@ pub fn theil_sen(s: Series) -> Value {
 }
 
 /// Returns the coefficient of the square of the cycle in the parabola of least squares through four or more values.
-pub fn curvature(s: Series) -> Value {
+pub(super) fn curvature(s: Series) -> Value {
     let n = s.at_least(4)? as f64;
     let mean = sum(s.cycle) / n;
     let moment = |power: i32| s.cycle.iter().map(|x| (x - mean).powi(power)).sum::<f64>() / n;
@@ -209,26 +209,26 @@ pub fn curvature(s: Series) -> Value {
 }
 
 /// Returns the last of two or more values less the first.
-pub fn difference(s: Series) -> Value {
+pub(super) fn difference(s: Series) -> Value {
     s.at_least(2)?;
     Ok(last(s)? - first(s)?)
 }
 
 /// Returns the last of two or more values over the first.
-pub fn ratio(s: Series) -> Value {
+pub(super) fn ratio(s: Series) -> Value {
     s.at_least(2)?;
     let first = first(s)?;
     if first == 0.0 { Err(Missing::Undefined("the first value is 0")) } else { Ok(last(s)? / first) }
 }
 
 /// Returns the largest of two or more values less the first.
-pub fn rise(s: Series) -> Value {
+pub(super) fn rise(s: Series) -> Value {
     s.at_least(2)?;
     Ok(max(s)? - first(s)?)
 }
 
 /// Returns the cycles from the first of three or more values to the largest.
-pub fn peak_cycle(s: Series) -> Value {
+pub(super) fn peak_cycle(s: Series) -> Value {
     s.at_least(3)?;
     varies(s.value)?;
     let highest = max(s)?;
@@ -237,22 +237,22 @@ pub fn peak_cycle(s: Series) -> Value {
 }
 
 /// Returns the standard deviation of three or more changes per cycle.
-pub fn increment_sd(s: Series) -> Value {
+pub(super) fn increment_sd(s: Series) -> Value {
     Ok(deviation(&s.increments(3)?))
 }
 
 /// Returns the skewness of five or more changes per cycle.
-pub fn increment_skewness(s: Series) -> Value {
+pub(super) fn increment_skewness(s: Series) -> Value {
     moment_ratio(&s.increments(5)?, 3)
 }
 
 /// Returns the excess kurtosis of five or more changes per cycle.
-pub fn increment_kurtosis(s: Series) -> Value {
+pub(super) fn increment_kurtosis(s: Series) -> Value {
     Ok(moment_ratio(&s.increments(5)?, 4)? - 3.0)
 }
 
 /// Returns the correlation of five or more changes per cycle with the next: noise gives about -0.5, trend more.
-pub fn increment_autocorrelation(s: Series) -> Value {
+pub(super) fn increment_autocorrelation(s: Series) -> Value {
     let increments = s.increments(5)?;
     varies(&increments)?;
     let mean = sum(&increments) / increments.len() as f64;
@@ -262,7 +262,7 @@ pub fn increment_autocorrelation(s: Series) -> Value {
 }
 
 /// Returns the exponentially weighted mean of five or more changes per cycle, the newest weighing 0.1.
-pub fn increment_ewma(s: Series) -> Value {
+pub(super) fn increment_ewma(s: Series) -> Value {
     let increments = s.increments(5)?;
     let fold = |past: f64, &next: &f64| past + EWMA_WEIGHT * (next - past);
     Ok(increments[1..].iter().fold(increments[0], fold))
@@ -271,7 +271,7 @@ pub fn increment_ewma(s: Series) -> Value {
 /// Returns the exponent z of a loss that grows as the number of cycles to the power z, from five or more losses.
 ///
 /// The loss is what the first value exceeds a later one by; where it does not, the cycle says nothing.
-pub fn loss_exponent(s: Series) -> Value {
+pub(super) fn loss_exponent(s: Series) -> Value {
     let fresh = first(s)?;
     let losses = s.cycle.iter().zip(s.value).map(|(x, y)| (x - s.cycle[0], fresh - y));
     let (cycle, value): (Vec<f64>, Vec<f64>) =
@@ -316,4 +316,56 @@ fn quantile(values: &mut [f64], level: f64) -> f64 {
     let (_, &mut low, above) = values.select_nth_unstable_by(position as usize, f64::total_cmp);
     let high = above.iter().copied().reduce(f64::min).unwrap_or(low);
     low + position.fract() * (high - low)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_constant_has_no_shape() {
+        let (cycle, value) = ([1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0], [2.5; 7]);
+        let constant = Series { cycle: &cycle, value: &value };
+        let undefined = Err(Missing::Undefined("constant over the cycles"));
+        for shape in [skewness, kurtosis, determination, increment_skewness] {
+            assert_eq!(shape(constant), undefined);
+        }
+        assert_eq!(peak_cycle(constant), undefined);
+        assert_eq!(sd(constant), Ok(0.0));
+        assert_eq!(slope(constant), Ok(0.0));
+    }
+
+    proptest! {
+        #[test]
+        fn statistics_keep_their_order(value in prop::collection::vec(-1e3..1e3_f64, 7..40)) {
+            let cycle: Vec<f64> = (0..value.len()).map(|k| 2.0 + 3.0 * k as f64).collect();
+            let s = Series { cycle: &cycle, value: &value };
+            let [low, middle, high] = [min, median, max].map(|f| f(s).unwrap());
+            let mean = mean(s).unwrap();
+            prop_assert!(low <= middle && middle <= high && low <= mean && mean <= high);
+            prop_assert!(iqr(s).unwrap() <= range(s).unwrap());
+            prop_assert!(residual_sd(s).unwrap() <= 1.2 * sd(s).unwrap());
+            prop_assert!(skewness(s).unwrap().powi(2) <= kurtosis(s).unwrap() + 2.0 + 1e-9);
+            prop_assert!(determination(s).unwrap() <= 1.0);
+            let autocorrelation = increment_autocorrelation(s).unwrap();
+            prop_assert!((-1.0..=1.0).contains(&autocorrelation));
+        }
+
+        #[test]
+        fn trends_of_a_parabola_are_its_coefficients(a in -5.0..5.0_f64, b in -5.0..5.0_f64, c in 0.1..5.0_f64) {
+            let cycle: Vec<f64> = [1, 2, 3, 5, 8, 9, 14].map(f64::from).to_vec();
+            let line: Vec<f64> = cycle.iter().map(|x| a + b * x).collect();
+            let bent: Vec<f64> = cycle.iter().map(|x| a + b * x + c * x * x).collect();
+            let (line, bent) = (Series { cycle: &cycle, value: &line }, Series { cycle: &cycle, value: &bent });
+            for trend in [slope, theil_sen, increment_ewma] {
+                prop_assert!((trend(line).unwrap() - b).abs() < 1e-9);
+            }
+            prop_assert!((intercept(line).unwrap() - a).abs() < 1e-9);
+            prop_assert!((curvature(bent).unwrap() - c).abs() < 1e-9);
+            prop_assert!(curvature(line).unwrap().abs() < 1e-9);
+            prop_assert!(residual_sd(line).unwrap() < 1e-9);
+        }
+    }
 }

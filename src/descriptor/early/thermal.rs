@@ -1,6 +1,6 @@
 //! Temperature over the cycles: levels, rises and their drift.
 
-use super::series::Quantity as Q;
+use super::quantity::Quantity as Q;
 use super::statistic::{first, max, mean, median, min, range, sd, slope, total};
 use super::{EarlyDescriptor, Need};
 

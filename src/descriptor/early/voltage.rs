@@ -1,6 +1,6 @@
 //! Voltage and polarisation over the cycles: means, levels at a share of the charge, hysteresis, resistances.
 
-use super::series::Quantity as Q;
+use super::quantity::Quantity as Q;
 use super::statistic::{curvature, first, median, ratio, residual_sd, skewness, slope};
 use super::{EarlyDescriptor, Need};
 
