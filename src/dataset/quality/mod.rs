@@ -137,7 +137,8 @@ pub fn check(cells: &[Cell]) -> QualityReport {
 /// Returns what is wrong with one cell; `duplicates` remembers the records of the cells before it.
 fn check_cell<'a>(cell: &'a Cell, duplicates: &mut record::Duplicates<'a>) -> Vec<Finding> {
     let mut findings = Vec::new();
-    if cell.records.is_empty() && cell.table.as_ref().is_none_or(|t| t.cycle_count.is_empty()) {
+    let no_rows = cell.table.as_ref().is_none_or(|t| t.cycle_count.is_empty());
+    if cell.records.is_empty() && no_rows && cell.facts.attributes.is_empty() {
         findings.push(Finding::of_cell(Rule::EmptyCell, cell, 1, "0 records, 0 rows".into()));
     }
     for record in &cell.records {
