@@ -179,7 +179,7 @@ fn licence_note(format: &str) -> &'static str {
              discharge curves are those of P. Attia's repository (MIT licence)"
         }
         "formation" => {
-            "tables of Cui et al. 2024, Joule 8, 3072, data.matr.io/8; their terms are those of the authors"
+            "tables of Cui et al. 2024, Joule, data.matr.io/8; their terms are those of the authors"
         }
         _ => "not stated; say it with --licence",
     }

@@ -16,6 +16,9 @@ use crate::file::{self, FileError};
 /// Version of the folder layout and of the tables' columns.
 pub const SCHEMA: u32 = 1;
 
+/// Cells that are written side by side: a thread that waits for the columns of one takes on another, and its stack grows.
+const CELLS_AT_A_TIME: usize = 16;
+
 /// What a dataset is and where it came from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -355,7 +358,13 @@ fn write_dataset(folder: &Path, manifest: &mut Manifest, cells: &[Cell]) -> Resu
 
 fn write_cells(folder: &Path, cells: &[Cell]) -> Result<Vec<CellEntry>, StoreError> {
     file::create_folder(folder)?;
-    cells.par_iter().map(|c| write_cell(folder, c)).collect()
+    let mut entries = Vec::with_capacity(cells.len());
+    for some in cells.chunks(CELLS_AT_A_TIME) {
+        let written: Result<Vec<CellEntry>, StoreError> =
+            some.par_iter().map(|c| write_cell(folder, c)).collect();
+        entries.extend(written?);
+    }
+    Ok(entries)
 }
 
 fn write_cell(folder: &Path, cell: &Cell) -> Result<CellEntry, StoreError> {

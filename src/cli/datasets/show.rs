@@ -57,8 +57,17 @@ fn heading(shown: &DatasetSummary) -> String {
 }
 
 fn cells(shown: &DatasetSummary) -> String {
-    let head =
-        ["cell", "discharges", "first [Ah]", "last [Ah]", "nominal [Ah]", "EOL [Ah]", "EOL cycle", "stated life", "records"];
+    let head = [
+        "cell",
+        "discharges",
+        "first [Ah]",
+        "last [Ah]",
+        "nominal [Ah]",
+        "EOL [Ah]",
+        "EOL cycle",
+        "stated life",
+        "records",
+    ];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
     rows.extend(shown.cells.iter().map(row));
     aligned(&rows)

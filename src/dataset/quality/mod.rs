@@ -18,8 +18,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 pub use rule::{
-    ABORTED_AH, ABORTED_SHARE, CAPACITY_MISMATCH, CURVE_SHARE, HIGHEST_C_RATE, RULES, Rule, RuleRow, Scope, Severity,
-    TEMPERATURE_RANGE, Threshold, VOLTAGE_RANGE, WHOLE_FIRST_CHARGE,
+    ABORTED_AH, ABORTED_SHARE, CAPACITY_MISMATCH, CURVE_SHARE, HIGHEST_C_RATE, RULES, Rule, RuleRow, Scope,
+    Severity, TEMPERATURE_RANGE, Threshold, VOLTAGE_RANGE, WHOLE_FIRST_CHARGE,
 };
 
 use super::{Cell, Record, pairing};
@@ -278,7 +278,8 @@ mod tests {
 
     #[test]
     fn curves_and_stated_capacities_need_no_samples() {
-        let rules = |cell: Cell| check(&[cell]).findings.iter().map(|f| (f.rule, f.record)).collect::<Vec<_>>();
+        let rules =
+            |cell: Cell| check(&[cell]).findings.iter().map(|f| (f.rule, f.record)).collect::<Vec<_>>();
         let always = [(Rule::NoSamples, None), (Rule::NoChargeRecords, None)];
         let spoilt = |rule, index, spoil: &dyn Fn(&mut Record)| {
             let mut cell = summed_up();

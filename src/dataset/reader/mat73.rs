@@ -4,6 +4,9 @@
 //! are. Cells and fields of struct arrays are object references, which are followed. Fields come in the order of
 //! their names.
 
+use std::collections::BTreeMap;
+use std::path::Path;
+
 use hdf5_pure::{
     AttrValue, CompoundMember, DType, Dataset, Datatype, DatatypeByteOrder, Error, File, Group, Object,
 };
@@ -45,6 +48,16 @@ pub enum Mat73Error {
         /// The limit.
         limit: u64,
     },
+    /// Occurs when the file has no struct array of the name that is asked for.
+    #[error("no struct array `{name}` with `{field}`; it has {present}")]
+    NoVariable {
+        /// Variable that is missing.
+        name: String,
+        /// Field of it that is needed.
+        field: String,
+        /// Variables, or fields of that variable, that are there.
+        present: String,
+    },
 }
 
 impl Mat73Error {
@@ -52,9 +65,13 @@ impl Mat73Error {
     pub fn place(&self) -> &str {
         match self {
             Self::Hdf5 { place, .. } | Self::Limit { place, .. } => place,
+            Self::NoVariable { name, .. } => name,
         }
     }
 }
+
+/// Bytes at the begin of a file that tell whether it is HDF5 behind MATLAB's 512 bytes of text.
+pub const SIGNATURE_BYTES: u64 = 520;
 
 /// Tells whether `bytes` are HDF5, possibly behind MATLAB's 512 bytes of text.
 pub fn is_hdf5(bytes: &[u8]) -> bool {
@@ -70,10 +87,145 @@ pub fn parse(bytes: Vec<u8>) -> Result<Vec<(String, Value)>, Mat73Error> {
     let objects = bytes.len() as u64 / OBJECT_BYTES;
     let at = |source| Mat73Error::Hdf5 { place: "its root".into(), source };
     let file = File::from_bytes(bytes).map_err(at)?;
-    let mut tree = Tree { limit, left: limit, max_objects: objects, objects };
+    let mut tree = Tree { limit, left: limit, max_objects: objects, objects, unread: &[] };
     let mut variables = tree.children(&file.root(), "", 0)?;
     variables.sort_by(|a, b| a.0.cmp(&b.0));
     Ok(variables)
+}
+
+/// A struct array whose elements are read one at a time, so that no more than one is in memory.
+pub struct Elements {
+    tree: Tree,
+    name: String,
+    fields: Vec<(String, Column)>,
+    length: usize,
+    _file: File,
+}
+
+/// A field of a struct array: the objects of its elements, or its value where there is one element.
+enum Column {
+    Elements(Vec<Object>),
+    One(Object),
+}
+
+/// Opens the struct array `name` of the file at `path`, which is read as it is needed.
+///
+/// The first of `fields` must be there; fields of any depth that are called as one of `unread` are passed over.
+///
+/// # Errors
+/// [`Mat73Error`].
+pub fn open(
+    path: &Path,
+    name: &str,
+    fields: &[&str],
+    unread: &'static [&'static str],
+) -> Result<Elements, Mat73Error> {
+    let at = |source| Mat73Error::Hdf5 { place: "its root".into(), source };
+    let n_bytes = crate::file::size(path);
+    Elements::new(File::open_streaming(path).map_err(at)?, n_bytes, name, fields, unread)
+}
+
+/// As [`open`], of the bytes of a file.
+///
+/// # Errors
+/// [`Mat73Error`].
+pub fn elements(
+    bytes: Vec<u8>,
+    name: &str,
+    fields: &[&str],
+    unread: &'static [&'static str],
+) -> Result<Elements, Mat73Error> {
+    let at = |source| Mat73Error::Hdf5 { place: "its root".into(), source };
+    let n_bytes = bytes.len() as u64;
+    Elements::new(File::from_bytes(bytes).map_err(at)?, n_bytes, name, fields, unread)
+}
+
+impl Elements {
+    fn new(
+        file: File,
+        n_bytes: u64,
+        name: &str,
+        wanted: &[&str],
+        unread: &'static [&'static str],
+    ) -> Result<Self, Mat73Error> {
+        let at = |source| Mat73Error::Hdf5 { place: name.into(), source };
+        let absent = |present: Vec<String>| Mat73Error::NoVariable {
+            name: name.into(),
+            field: wanted.first().copied().unwrap_or_default().into(),
+            present: present.join(", "),
+        };
+        let root = file.root();
+        let groups = root.groups().map_err(at)?;
+        if !groups.iter().any(|g| g == name) {
+            let shown = groups.into_iter().chain(root.datasets().map_err(at)?);
+            return Err(absent(shown.filter(|n| !HIDDEN.contains(&n.as_str())).collect()));
+        }
+        let group = root.group(name).map_err(at)?;
+        let (structs, arrays) = (group.groups().map_err(at)?, group.datasets().map_err(at)?);
+        let mut fields = Vec::new();
+        for field in wanted {
+            let is = |names: &[String]| names.iter().any(|n| n == field);
+            if is(&structs) {
+                let one = Object::Group(group.group(field).map_err(at)?);
+                fields.push(((*field).to_owned(), Column::One(one)));
+            } else if is(&arrays) {
+                fields.push(((*field).to_owned(), column_of(group.dataset(field).map_err(at)?).map_err(at)?));
+            }
+        }
+        if !fields.iter().any(|(f, _)| Some(&f.as_str()) == wanted.first()) {
+            return Err(absent(structs.into_iter().chain(arrays).collect()));
+        }
+        let length = fields.iter().map(|(_, c)| c.len()).max().unwrap_or(0);
+        let limit = n_bytes * VALUE_BYTES.1 + VALUE_BYTES.0;
+        let objects = n_bytes / OBJECT_BYTES;
+        let tree = Tree { limit, left: limit, max_objects: objects, objects, unread };
+        Ok(Self { tree, name: name.into(), fields, length, _file: file })
+    }
+
+    /// Returns the number of elements.
+    pub fn len(&self) -> usize {
+        self.length
+    }
+
+    /// Returns whether there is no element.
+    pub fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+
+    /// Reads the fields of one element, those that it has.
+    ///
+    /// # Errors
+    /// [`Mat73Error`].
+    pub fn read(&mut self, index: usize) -> Result<BTreeMap<String, Value>, Mat73Error> {
+        let mut values = BTreeMap::new();
+        for (field, column) in &self.fields {
+            let object = match column {
+                Column::Elements(objects) => objects.get(index),
+                Column::One(object) => Some(object).filter(|_| index == 0),
+            };
+            if let Some(object) = object {
+                let place = format!("{}({})/{field}", self.name, index + 1);
+                values.insert(field.clone(), plain(self.tree.object(object, &place, 1)?));
+            }
+        }
+        Ok(values)
+    }
+}
+
+impl Column {
+    fn len(&self) -> usize {
+        match self {
+            Self::Elements(objects) => objects.len(),
+            Self::One(_) => 1,
+        }
+    }
+}
+
+fn column_of(dataset: Dataset) -> Result<Column, Error> {
+    if matches!(dataset.dtype()?, DType::ObjectReference) {
+        return Ok(Column::Elements(dataset.dereference()?));
+    }
+    Ok(Column::One(Object::Dataset(Box::new(dataset))))
 }
 
 /// What a file may still make of itself: bytes of values, and objects, so that circles of references end.
@@ -82,6 +234,8 @@ struct Tree {
     left: u64,
     max_objects: u64,
     objects: u64,
+    /// Names of fields that are passed over.
+    unread: &'static [&'static str],
 }
 
 impl Tree {
@@ -101,6 +255,9 @@ impl Tree {
             }
         }
         for name in group.datasets().map_err(at)? {
+            if self.unread.contains(&name.as_str()) {
+                continue;
+            }
             let inner = group.dataset(&name).map_err(at)?;
             let value = self.dataset(&inner, &below(place, &name), depth + 1)?;
             children.push((name, value));

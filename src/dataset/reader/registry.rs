@@ -23,7 +23,7 @@ pub fn readers() -> Vec<Box<dyn Reader>> {
         Box::new(arbin::Arbin),
         Box::new(csv::Csv),
         Box::new(matr::severson::Severson),
-        //Box::new(matr::batch::Matr),
+        Box::new(matr::batch::Matr),
         Box::new(formation::Formation),
         Box::new(inputs::Xjtu),
         Box::new(inputs::Inputs),

@@ -131,10 +131,15 @@ fn drop_incredible(facts: &mut CellFacts) {
     for rate in ["low", "medium", "regular"] {
         let name = format!("diagnostic_energy_{rate}_rate");
         let capacity = facts.attributes.get(&format!("diagnostic_capacity_{rate}_rate")).map(|a| a.value);
-        let Some((energy, capacity)) = facts.attributes.get(&name).map(|a| a.value).zip(capacity) else { continue };
+        let Some((energy, capacity)) = facts.attributes.get(&name).map(|a| a.value).zip(capacity) else {
+            continue;
+        };
         if !(0.0..=HIGHEST_MEAN_VOLT * capacity).contains(&energy) {
             facts.attributes.remove(&name);
-            collect::note(facts, &format!("{name}: {energy} Wh is no energy of a cell of {capacity} Ah; left out"));
+            collect::note(
+                facts,
+                &format!("{name}: {energy} Wh is no energy of a cell of {capacity} Ah; left out"),
+            );
         }
     }
 }

@@ -90,7 +90,11 @@ impl Reader for Formation {
         }
         let mut folds = set.folds.take().map_or(Ok(BTreeMap::new()), |sheet| folds(&sheet))?;
         let cells = set.cells(&mut folds)?;
-        collect::choose(cells.into_iter().map(|c| (c.id.clone(), (root.clone(), c))).collect(), paths, options)
+        collect::choose(
+            cells.into_iter().map(|c| (c.id.clone(), (root.clone(), c))).collect(),
+            paths,
+            options,
+        )
     }
 }
 
@@ -187,7 +191,8 @@ fn folds(sheet: &Sheet) -> Result<BTreeMap<u32, Vec<u32>>, ReadError> {
         let repeat = columns[1][row];
         let again = by_cell.entry(number).or_default().insert(repeat, columns[2][row]).is_some();
         if again || repeat > MOST_REPEATS {
-            let found = format!("seq_num {number} has repetition {repeat} twice, or it is above {MOST_REPEATS}");
+            let found =
+                format!("seq_num {number} has repetition {repeat} twice, or it is above {MOST_REPEATS}");
             return Err(sheet.damaged(format!("row {}", row + 1), found));
         }
     }

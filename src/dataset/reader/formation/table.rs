@@ -31,9 +31,8 @@ impl Table {
             Some((heading, _)) => Some(sheet.texts(sheet.find(heading)?)?),
             None => None,
         };
-        let is_chosen = |row: usize| {
-            chosen.as_ref().zip(first).is_none_or(|(texts, (_, wanted))| texts[row] == wanted)
-        };
+        let is_chosen =
+            |row: usize| chosen.as_ref().zip(first).is_none_or(|(texts, (_, wanted))| texts[row] == wanted);
         let mut rows = BTreeMap::new();
         for (row, key) in keys.values.iter().enumerate() {
             let is_bad = keys.bad.iter().any(|b| b.row == row);
@@ -98,7 +97,8 @@ impl Table {
 /// # Errors
 /// [`ReadError::Damaged`], with the line.
 pub(super) fn whole_numbers(sheet: &Sheet, heading: &str, column: &Numbers) -> Result<Vec<u32>, ReadError> {
-    let number = |(row, value): (usize, &f64)| whole(*value).ok_or_else(|| not_whole(sheet, heading, column, row));
+    let number =
+        |(row, value): (usize, &f64)| whole(*value).ok_or_else(|| not_whole(sheet, heading, column, row));
     column.values.iter().enumerate().map(number).collect()
 }
 

@@ -16,8 +16,14 @@ fn files() -> BTreeMap<&'static str, String> {
     };
     let info = |n: &str| format!("{n},0.30,0.25,0.82,0.26,,,,27.2,24.1,0.002\n");
     BTreeMap::from([
-        ("Formation_2022-Parameter.csv", [SETTINGS_HEAD, &settings(7, 25), &settings(8, 55), &settings(9, 25)].concat()),
-        ("formation_cycle_info_1.csv", [INFO_HEAD, &info("7.0"), &info("8.0"), &info("9.0"), ",,,,,,,,,,\n"].concat()),
+        (
+            "Formation_2022-Parameter.csv",
+            [SETTINGS_HEAD, &settings(7, 25), &settings(8, 55), &settings(9, 25)].concat(),
+        ),
+        (
+            "formation_cycle_info_1.csv",
+            [INFO_HEAD, &info("7.0"), &info("8.0"), &info("9.0"), ",,,,,,,,,,\n"].concat(),
+        ),
         ("one_time_features_1.csv", "seq_num,regu_life\n7,500\n8,600\n9,700\n12,\n".into()),
         ("tiers.csv", "seq_num,tier\n9,2\n7,0\n8,1\n".into()),
         ("folds.csv", "seq_num,repeat,fold\n7,0,1\n8,0,0\n9,0,1\n7,1,2\n8,1,1\n9,1,2\n".into()),
@@ -82,7 +88,10 @@ fn an_unparsable_attribute_is_a_note_and_an_incredible_energy_too() {
     assert_eq!(attribute(&cells[0], "diagnostic_energy_low_rate"), Some((1.0, "Wh".into())));
     assert_eq!(attribute(&cells[1], "diagnostic_energy_low_rate"), None);
     let note = &cells[0].facts.notes[READER_NOTES];
-    assert!(note.contains("1st_CE: `n.m.` (line 2)") && note.contains("2300000000 Wh is no energy"), "{note}");
+    assert!(
+        note.contains("1st_CE: `n.m.` (line 2)") && note.contains("2300000000 Wh is no energy"),
+        "{note}"
+    );
 }
 
 #[test]
@@ -90,9 +99,21 @@ fn missing_files_and_bad_numbers_are_named() {
     let cases: [(&str, Option<&str>, &[&str]); 7] = [
         ("one_time_features_1.csv", None, &["lacks `one_time_features*.csv`", "further path"]),
         ("Formation_2022-Parameter.csv", None, &["lacks `Formation_2022-Parameter*.csv`"]),
-        ("one_time_features_1.csv", Some("seq_num,regu_life\n7,x\n8,1\n9,1\n"), &["seq_num 7", "`x` (line 2)"]),
-        ("one_time_features_1.csv", Some("seq_num,regu_life\n7,1\n9,1\n"), &["seq_num 8", "no value of `regu_life`"]),
-        ("tiers.csv", Some("seq_num,tier\n7,0\nseven,1\n"), &["tiers.csv", "line 3", "`seven` is no whole number"]),
+        (
+            "one_time_features_1.csv",
+            Some("seq_num,regu_life\n7,x\n8,1\n9,1\n"),
+            &["seq_num 7", "`x` (line 2)"],
+        ),
+        (
+            "one_time_features_1.csv",
+            Some("seq_num,regu_life\n7,1\n9,1\n"),
+            &["seq_num 8", "no value of `regu_life`"],
+        ),
+        (
+            "tiers.csv",
+            Some("seq_num,tier\n7,0\nseven,1\n"),
+            &["tiers.csv", "line 3", "`seven` is no whole number"],
+        ),
         ("tiers.csv", Some("seq_num,tier\n7,0\n7,1\n"), &["row 2", "7 is there twice"]),
         ("folds.csv", Some("seq_num,repeat,fold\n7,0,1\n7,1,1\n8,0,1\n"), &["folds.csv", "seq_num 8 lacks"]),
     ];
@@ -121,7 +142,10 @@ fn the_published_tables_have_137_cells_in_48_groups_that_no_fold_splits() {
     let mean = efficiencies.map(|(v, _)| v).sum::<f64>() / 137.0;
     assert!((mean - 0.807_344_525_547_445_3).abs() < 1e-12, "{mean}");
     let has = |name: &str| cells.iter().filter(|c| c.facts.attributes.contains_key(name)).count();
-    assert_eq!((has("formation_last_coulombic_efficiency"), has("pulse_resistance_charge_soc0_0s")), (111, 134));
+    assert_eq!(
+        (has("formation_last_coulombic_efficiency"), has("pulse_resistance_charge_soc0_0s")),
+        (111, 134)
+    );
     assert_eq!((has("electrode_full_capacity"), has("diagnostic_capacity_low_rate")), (137, 137));
     let pulses = cells.iter().flat_map(|c| &c.facts.attributes).filter(|(n, _)| n.starts_with("pulse_"));
     let pulses: Vec<f64> = pulses.map(|(_, a)| a.value).collect();

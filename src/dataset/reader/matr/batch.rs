@@ -72,6 +72,10 @@ impl Reader for Matr {
             }
             for_each_file(&path, &mut |name| has_extension(name, "mat"), &mut |name, bytes| {
                 let origin = collect::origin(&path, name);
+                if !mat73::is_hdf5(&bytes) {
+                    let found = "no HDF5; save it again in MATLAB with `-v7.3`, version 7.3".into();
+                    return Err(ReadError::Format { path: origin, format: "MATR batch", found });
+                }
                 let elements = mat73::elements(bytes, VARIABLE, &FIELDS, UNREAD);
                 read_batch(&origin, elements, &mut found, progress)
             })?;
@@ -175,7 +179,12 @@ fn counts(summary: &mut Value, n_cycles: usize) -> Vec<u32> {
 type Curves = BTreeMap<u32, Vec<f64>>;
 
 /// Joins the samples of all cycles to one series, in seconds, and returns the curves beside it.
-fn measured(path: &Path, id: &CellId, mut cycles: Value, counts: &[u32]) -> Result<(Series, Curves), ReadError> {
+fn measured(
+    path: &Path,
+    id: &CellId,
+    mut cycles: Value,
+    counts: &[u32],
+) -> Result<(Series, Curves), ReadError> {
     let channels = [
         ("t", Channel::TestTime, SECONDS_PER_MINUTE),
         ("V", Channel::Voltage, 1.0),
@@ -233,7 +242,10 @@ fn scale_current(records: &mut [Record], facts: &mut CellFacts) {
         }
         collect::note(facts, "I is in units of the nominal capacity (its integral is Qd / 1.1); made ampere");
     } else if (median - 1.0).abs() > CURRENT_TOLERANCE {
-        collect::note(facts, &format!("the integral of I is {median:.3} of Qd; taken as ampere all the same"));
+        collect::note(
+            facts,
+            &format!("the integral of I is {median:.3} of Qd; taken as ampere all the same"),
+        );
     }
 }
 
@@ -241,10 +253,9 @@ fn scale_current(records: &mut [Record], facts: &mut CellFacts) {
 fn add_curves(records: &mut [Record], mut curves: Curves, grid: Option<&[f64]>) {
     for run in records.chunk_by_mut(|a, b| a.cycle_count == b.cycle_count) {
         let Some(capacity_ah) = run[0].cycle_count.and_then(|c| curves.remove(&c)) else { continue };
-        let largest = run
-            .iter_mut()
-            .filter(|r| r.phase == Phase::Discharge)
-            .max_by(|a, b| a.stated_capacity_ah.unwrap_or(0.0).total_cmp(&b.stated_capacity_ah.unwrap_or(0.0)));
+        let largest = run.iter_mut().filter(|r| r.phase == Phase::Discharge).max_by(|a, b| {
+            a.stated_capacity_ah.unwrap_or(0.0).total_cmp(&b.stated_capacity_ah.unwrap_or(0.0))
+        });
         if let Some(record) = largest {
             let stated = grid.filter(|g| g.len() == capacity_ah.len()).map(<[f64]>::to_vec);
             let voltage_volt = stated.unwrap_or_else(|| even_grid(capacity_ah.len()));
@@ -263,12 +274,137 @@ fn table(summary: &mut Value, counts: &[u32], facts: &mut CellFacts) -> Option<c
     let mut column = |name: &str| {
         let values = summary.take_field(0, name).and_then(Value::into_numbers).filter(|v| !v.is_empty())?;
         if values.len() != counts.len() {
-            odd.push(format!("summary `{name}` has {} values for {} cycles; left out", values.len(), counts.len()));
+            odd.push(format!(
+                "summary `{name}` has {} values for {} cycles; left out",
+                values.len(),
+                counts.len()
+            ));
             return None;
         }
         Some(values)
     };
-    let table = summary_table(counts.to_vec(), &mut column);
-    odd.iter().for_each(|sentence| collect::note(facts, sentence));
+    let table = summary_table(counts, &mut column);
+    for sentence in &odd {
+        collect::note(facts, sentence);
+    }
     (!table.columns.is_empty()).then_some(table)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cell::Phase::{Charge, Discharge, Rest};
+    use crate::dataset::reader::archive::real_data;
+    use crate::dataset::reader::collect::{READER_NOTES, read_one};
+
+    fn fixture() -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/matr/2017-05-12_batch.mat")
+    }
+
+    fn close(found: f64, expected: f64) {
+        assert!((found - expected).abs() <= 1e-12 * expected.abs(), "{found} {expected}");
+    }
+
+    /// Expected values: h5py and numpy, `tests/fixtures/PROVENANCE.md`.
+    #[test]
+    fn a_batch_becomes_cells_with_half_cycles_curves_and_summaries() {
+        let cells = read_one(&Matr, &fixture()).unwrap();
+        assert_eq!(
+            cells.iter().map(|c| c.id.as_str()).collect::<Vec<_>>(),
+            ["2017-05-12-c00", "2017-05-12-c01"]
+        );
+        let (cell, facts) = (&cells[0], &cells[0].facts);
+        assert_eq!((facts.cycle_life, facts.group.as_deref()), (Some(1852.0), Some("3.6C(80%)-3.6C")));
+        assert_eq!((facts.notes["barcode"].as_str(), cells[1].facts.cycle_life), ("EL150800460514", None));
+        let phases: Vec<_> = cell.records.iter().map(|r| (r.cycle_count, r.phase, r.samples.len())).collect();
+        let whole = [2, 3].map(|c| {
+            [(Some(c), Charge, 49), (Some(c), Rest, 24), (Some(c), Discharge, 24), (Some(c), Rest, 24)]
+        });
+        assert_eq!(phases, [vec![(Some(1), Rest, 2)], whole.concat()].concat());
+        let discharge = &cell.records[3];
+        close(discharge.stated_capacity_ah.unwrap(), 1.045_750_000_000_000_2);
+        close(*discharge.samples.time_second.last().unwrap(), 837.409_090_909_090_8);
+        assert_eq!(discharge.samples.voltage_volt[0].to_bits(), 3.416_012_146_275_489_f64.to_bits());
+        let curve = discharge.curve.as_ref().unwrap();
+        close(curve.capacity_ah[12], 0.966_166_771_487_751_1);
+        assert_eq!((curve.voltage_volt[0], curve.voltage_volt[24], curve.voltage_volt.len()), (3.5, 2.0, 25));
+        assert_eq!(cell.records.iter().filter(|r| r.curve.is_some()).count(), 2);
+        let table = cell.table.as_ref().unwrap();
+        assert_eq!((table.cycle_count.as_slice(), table.columns.len()), ([2, 3].as_slice(), 7));
+        let duration = table.columns.iter().find(|c| c.name == "charge_duration").unwrap();
+        close(duration.values[0], 60.0 * 10.2);
+    }
+
+    /// Expected values: h5py and numpy, `tests/fixtures/PROVENANCE.md`.
+    #[test]
+    fn a_current_in_units_of_the_capacity_is_made_ampere() {
+        let cells = read_one(&Matr, &fixture()).unwrap();
+        let through = |c: &Cell, at: usize| {
+            let s = &c.records[at].samples;
+            health::charge_throughput(&s.time_second, &s.current_ampere)
+        };
+        close(through(&cells[0], 3), -1.023_5);
+        assert!(!cells[0].facts.notes.contains_key(READER_NOTES));
+        close(through(&cells[1], 3), -1.017_75);
+        assert!(cells[1].facts.notes[READER_NOTES].contains("made ampere"));
+    }
+
+    #[test]
+    fn an_archive_and_a_folder_give_the_same_cells() {
+        let expected = read_one(&Matr, &fixture()).unwrap();
+        assert_eq!(
+            format!("{:?}", read_one(&Matr, fixture().parent().unwrap()).unwrap()),
+            format!("{expected:?}")
+        );
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.tar.gz");
+        let bytes = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        let mut tar = tar::Builder::new(bytes);
+        tar.append_path_with_name(fixture(), "a/2017-05-12_batch.mat").unwrap();
+        crate::file::write_atomic(&path, &tar.into_inner().unwrap().finish().unwrap()).unwrap();
+        assert_eq!(format!("{:?}", read_one(&Matr, &path).unwrap()), format!("{expected:?}"));
+    }
+
+    #[test]
+    fn other_files_say_what_they_hold_instead() {
+        let nasa = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/mat");
+        let empty = tempfile::tempdir().unwrap();
+        assert!(read_one(&Matr, empty.path()).unwrap_err().to_string().contains("no cell"));
+        let bytes = std::fs::read(fixture()).unwrap();
+        let half = empty.path().join("half.mat");
+        crate::file::write_atomic(&half, &bytes[..bytes.len() / 2]).unwrap();
+        assert!(matches!(read_one(&Matr, &half), Err(ReadError::Damaged { .. })));
+        let v5 = std::fs::read_dir(nasa)
+            .unwrap()
+            .flatten()
+            .map(|e| e.path())
+            .find(|p| has_extension(&p.to_string_lossy(), "mat") && !is_hdf5(p).unwrap());
+        let message = read_one(&Matr, &v5.unwrap()).unwrap_err().to_string();
+        assert!(message.contains("version 7.3"), "{message}");
+    }
+
+    #[test]
+    fn cut_and_changed_files_are_errors_or_cells_and_never_a_panic() {
+        let bytes = std::fs::read(fixture()).unwrap();
+        for at in (0..bytes.len()).step_by(977) {
+            let mut changed = bytes.clone();
+            changed[at] ^= 0x5a;
+            for bytes in [changed, bytes[..at].to_vec()] {
+                let elements = mat73::elements(bytes, VARIABLE, &FIELDS, UNREAD);
+                let _ = read_batch(Path::new("a.mat"), elements, &mut BTreeMap::new(), &mut |_| ());
+            }
+        }
+    }
+
+    /// The corpus file has noise for samples, fields of unequal length and no barcode.
+    #[test]
+    fn the_layout_without_half_of_its_fields_is_read() {
+        let Some(path) = real_data("mat5-corpus/severson_like.mat") else { return };
+        let cells = read_one(&Matr, &path).unwrap();
+        assert_eq!((cells.len(), cells[0].id.as_str()), (3, "severson_like-c00"));
+        let notes = &cells[0].facts.notes[READER_NOTES];
+        assert!(notes.contains("summary `IR` has 500 values for 5 cycles; left out"), "{notes}");
+        let samples: usize = cells[0].records.iter().map(|r| r.samples.len()).sum();
+        assert_eq!(samples, 5 * 1000);
+    }
 }

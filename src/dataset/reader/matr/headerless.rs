@@ -72,10 +72,7 @@ mod tests {
         assert_eq!(read("1,2\r\n\n3,-4e-1\n"), Ok(vec![vec![1.0, 3.0], vec![2.0, -0.4]]));
         assert!(read("nan\n").unwrap()[0][0].is_nan());
         assert_eq!(read(""), Ok(Vec::new()));
-        assert_eq!(
-            read("1,2\n3,x4\n").unwrap_err(),
-            "`cell1.csv` is damaged at line 2: `x4` is no number"
-        );
+        assert_eq!(read("1,2\n3,x4\n").unwrap_err(), "`cell1.csv` is damaged at line 2: `x4` is no number");
         assert!(read("1,2\n\n3\n").unwrap_err().contains("line 3: 1 fields where the first line has 2"));
         let wrong = columns_of(Path::new("a"), b"1,2\n", 99, "a table of curves").unwrap_err().to_string();
         assert!(wrong.contains("2 columns where a table of curves has 99"), "{wrong}");

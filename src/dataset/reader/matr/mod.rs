@@ -3,10 +3,9 @@
 //! 124 commercial LFP/graphite cells (A123 APR18650M1A), charged fast by a policy `3.6C(80%)-3.6C` (3.6 C up to 80 % of
 //! charge, then 3.6 C), then at 1 C to 3.6 V, and discharged at 4 C to 2.0 V. Sources of the numbers: [Severson2019].
 
-//pub mod batch;
+pub mod batch;
 pub mod severson;
 
-//mod half_cycle;
 mod headerless;
 mod set;
 
@@ -76,14 +75,21 @@ fn parse_policy(policy: &str) -> Option<[f64; 3]> {
 
 /// Returns the table of a summary; `column` returns a column of the source by its name, if it is there.
 ///
-/// The source writes 0 where it measured nothing (the first cycle of batch 1): such values are missing here.
-fn summary_table(cycle_count: Vec<u32>, column: &mut dyn FnMut(&str) -> Option<Vec<f64>>) -> CycleTable {
+/// The source writes 0 where it measured nothing: such values are missing here, and a cycle of which nothing was
+/// measured (the first of batch 1) has no row.
+fn summary_table(cycle_count: &[u32], column: &mut dyn FnMut(&str) -> Option<Vec<f64>>) -> CycleTable {
     let measured = |v: f64| if v.is_finite() && v.abs() > 0.0 { v } else { f64::NAN };
     let columns = SUMMARY.iter().filter_map(|&(theirs, name, unit, factor, label)| {
         let values = column(theirs)?.into_iter().map(|v| factor * measured(v)).collect();
         Some(CycleColumn { name: name.into(), unit: unit.into(), label, values })
     });
-    CycleTable { columns: columns.collect(), cycle_count }
+    let mut columns: Vec<CycleColumn> = columns.collect();
+    let is_row = |row: &usize| columns.iter().any(|c| c.values[*row].is_finite());
+    let rows: Vec<usize> = (0..cycle_count.len()).filter(is_row).collect();
+    for column in &mut columns {
+        column.values = rows.iter().map(|&row| column.values[row]).collect();
+    }
+    CycleTable { cycle_count: rows.iter().map(|&row| cycle_count[row]).collect(), columns }
 }
 
 #[cfg(test)]
@@ -109,11 +115,13 @@ mod tests {
 
     #[test]
     fn zeros_of_a_summary_are_missing_and_minutes_are_seconds() {
-        let table = summary_table(vec![1, 2], &mut |name| match name {
-            "chargetime" => Some(vec![0.0, 10.0]),
+        let table = summary_table(&[1, 2, 3], &mut |name| match name {
+            "chargetime" => Some(vec![0.0, 10.0, 0.0]),
+            "IR" => Some(vec![0.0, 0.017, 0.018]),
             _ => None,
         });
-        assert_eq!((table.columns.len(), table.columns[0].values[1]), (1, 600.0));
-        assert!(table.columns[0].values[0].is_nan());
+        assert_eq!(table.cycle_count, [2, 3], "nothing was measured in cycle 1");
+        assert_eq!((table.columns.len(), table.columns[1].values[0]), (2, 600.0));
+        assert!(table.columns[1].values[1].is_nan());
     }
 }

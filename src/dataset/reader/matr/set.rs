@@ -134,10 +134,12 @@ fn understand((kind, path, bytes): (Kind, PathBuf, Vec<u8>)) -> Result<(Kind, Pa
         Kind::Headed => Content::Sheet(Box::new(Sheet::open(&path, bytes, &Layout::default())?)),
         Kind::Curves(..) => {
             let n_cycles = CURVE_CYCLES.count();
-            let columns = headerless::columns_of(&path, &bytes, n_cycles, "a table of curves (cycles 2 to 100)")?;
+            let columns =
+                headerless::columns_of(&path, &bytes, n_cycles, "a table of curves (cycles 2 to 100)")?;
             let n_lines = columns[0].len();
             if n_lines != N_POINTS {
-                let found = format!("{n_lines} lines where a table of curves has {N_POINTS}, from 3.5 to 2.0 V");
+                let found =
+                    format!("{n_lines} lines where a table of curves has {N_POINTS}, from 3.5 to 2.0 V");
                 return Err(headerless::damaged(&path, "its end".into(), found));
             }
             Content::Numbers(columns)
@@ -146,7 +148,9 @@ fn understand((kind, path, bytes): (Kind, PathBuf, Vec<u8>)) -> Result<(Kind, Pa
             let what = "a table of capacities (cycle, capacity, initial capacity)";
             Content::Numbers(headerless::columns_of(&path, &bytes, 3, what)?)
         }
-        Kind::Lives(_) => Content::Numbers(headerless::columns_of(&path, &bytes, 1, "a list of cycle lives")?),
+        Kind::Lives(_) => {
+            Content::Numbers(headerless::columns_of(&path, &bytes, 1, "a list of cycle lives")?)
+        }
     };
     Ok((kind, path, content))
 }
