@@ -199,9 +199,7 @@ impl Store {
         entries.into_par_iter().map(|e| load_cell(&folder, e)).collect()
     }
 
-    /// Loads one cell of a dataset, an entry of its manifest, after verifying the hashes of its tables.
-    ///
-    /// A fleet that is larger than the memory goes through this or [`Store::batches`].
+    /// Loads one cell of a dataset, an entry of its manifest, after verifying its hashes; for many see [`Store::batches`].
     ///
     /// # Errors
     /// [`StoreError::Changed`] or [`StoreError::File`].

@@ -13,6 +13,7 @@ pub mod formation;
 pub mod inputs;
 pub mod mat5;
 pub mod mat73;
+pub mod mat73_struct;
 pub mod matlab;
 pub mod matr;
 pub mod nasa;

@@ -18,7 +18,8 @@ use crate::cell::{CellId, Phase, health};
 use crate::dataset::reader::archive::{for_each_file, has_extension};
 use crate::dataset::reader::delimited::Numbers;
 use crate::dataset::reader::heading::Scale;
-use crate::dataset::reader::mat73::{self, Elements};
+use crate::dataset::reader::mat73::{self, Mat73Error};
+use crate::dataset::reader::mat73_struct::{self, Elements};
 use crate::dataset::reader::matlab::Value;
 use crate::dataset::reader::series::{Channel, Pick, Series};
 use crate::dataset::reader::{ReadError, ReadOptions, Reader, collect, segment};
@@ -66,7 +67,7 @@ impl Reader for Matr {
         let mut found = BTreeMap::new();
         for path in files(paths)? {
             if is_hdf5(&path)? {
-                let elements = mat73::open(&path, VARIABLE, &FIELDS, UNREAD);
+                let elements = mat73_struct::open(&path, VARIABLE, &FIELDS, UNREAD);
                 read_batch(&path, elements, &mut found, progress)?;
                 continue;
             }
@@ -76,7 +77,7 @@ impl Reader for Matr {
                     let found = "no HDF5; save it again in MATLAB with `-v7.3`, version 7.3".into();
                     return Err(ReadError::Format { path: origin, format: "MATR batch", found });
                 }
-                let elements = mat73::elements(bytes, VARIABLE, &FIELDS, UNREAD);
+                let elements = mat73_struct::elements(bytes, VARIABLE, &FIELDS, UNREAD);
                 read_batch(&origin, elements, &mut found, progress)
             })?;
         }
@@ -112,12 +113,12 @@ fn is_hdf5(path: &Path) -> Result<bool, ReadError> {
 
 fn read_batch(
     path: &Path,
-    elements: Result<Elements, mat73::Mat73Error>,
+    elements: Result<Elements, Mat73Error>,
     found: &mut BTreeMap<CellId, (PathBuf, Cell)>,
     progress: &mut dyn FnMut(&str),
 ) -> Result<(), ReadError> {
-    let broken = |e: mat73::Mat73Error| match &e {
-        mat73::Mat73Error::NoVariable { .. } => {
+    let broken = |e: Mat73Error| match &e {
+        Mat73Error::NoVariable { .. } => {
             ReadError::Format { path: path.into(), format: "MATR batch", found: e.to_string() }
         }
         _ => ReadError::Damaged { path: path.into(), place: e.place().into(), found: e.to_string() },
@@ -390,7 +391,7 @@ mod tests {
             let mut changed = bytes.clone();
             changed[at] ^= 0x5a;
             for bytes in [changed, bytes[..at].to_vec()] {
-                let elements = mat73::elements(bytes, VARIABLE, &FIELDS, UNREAD);
+                let elements = mat73_struct::elements(bytes, VARIABLE, &FIELDS, UNREAD);
                 let _ = read_batch(Path::new("a.mat"), elements, &mut BTreeMap::new(), &mut |_| ());
             }
         }
