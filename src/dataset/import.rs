@@ -174,6 +174,13 @@ fn licence_note(format: &str) -> &'static str {
             "tables of Wang et al. 2024, Nature Communications 15, 4332, from cells of XJTU and MIT; \
              their terms are those of the authors"
         }
+        "severson" | "matr" => {
+            "MATR cells of Severson et al. 2019, Nature Energy 4, 383 (data.matr.io/1, CC BY 4.0); the tables of \
+             discharge curves are those of P. Attia's repository (MIT licence)"
+        }
+        "formation" => {
+            "tables of Cui et al. 2024, Joule, data.matr.io/8; their terms are those of the authors"
+        }
         _ => "not stated; say it with --licence",
     }
 }

@@ -19,6 +19,9 @@ use crate::file::{self, FileError};
 /// Version of the folder layout and of the tables' columns.
 pub const SCHEMA: u32 = 1;
 
+/// Cells that are written side by side: a thread that waits for the columns of one takes on another, and its stack grows.
+const CELLS_AT_A_TIME: usize = 16;
+
 /// What a dataset is and where it came from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -199,9 +202,7 @@ impl Store {
         entries.into_par_iter().map(|e| load_cell(&folder, e)).collect()
     }
 
-    /// Loads one cell of a dataset, an entry of its manifest, after verifying the hashes of its tables.
-    ///
-    /// A fleet that is larger than the memory goes through this or [`Store::batches`].
+    /// Loads one cell of a dataset, an entry of its manifest, after verifying its hashes; for many see [`Store::batches`].
     ///
     /// # Errors
     /// [`StoreError::Changed`] or [`StoreError::File`].
@@ -367,7 +368,13 @@ fn write_dataset(folder: &Path, manifest: &mut Manifest, cells: &[Cell]) -> Resu
 
 fn write_cells(folder: &Path, cells: &[Cell]) -> Result<Vec<CellEntry>, StoreError> {
     file::create_folder(folder)?;
-    cells.par_iter().map(|c| write_cell(folder, c)).collect()
+    let mut entries = Vec::with_capacity(cells.len());
+    for some in cells.chunks(CELLS_AT_A_TIME) {
+        let written: Result<Vec<CellEntry>, StoreError> =
+            some.par_iter().map(|c| write_cell(folder, c)).collect();
+        entries.extend(written?);
+    }
+    Ok(entries)
 }
 
 fn write_cell(folder: &Path, cell: &Cell) -> Result<CellEntry, StoreError> {

@@ -79,6 +79,9 @@ fn an_empty_or_wrong_csv_names_what_is_missing() {
         assert!(message.contains("wrong.csv") && message.contains("apples"), "{format}: {message}");
     }
     assert!(refused("csv", &wrong).contains("--map"));
+    assert!(refused("severson", &wrong).contains("cycles-2-100"));
+    assert!(refused("formation", &wrong).contains("lacks `Formation_2022-Parameter*.csv`"));
+    assert!(refused("matr", &wrong).contains("no cell in"));
 }
 
 #[test]

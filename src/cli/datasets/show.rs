@@ -57,8 +57,17 @@ fn heading(shown: &DatasetSummary) -> String {
 }
 
 fn cells(shown: &DatasetSummary) -> String {
-    let head =
-        ["cell", "discharges", "first [Ah]", "last [Ah]", "nominal [Ah]", "EOL [Ah]", "EOL cycle", "records"];
+    let head = [
+        "cell",
+        "discharges",
+        "first [Ah]",
+        "last [Ah]",
+        "nominal [Ah]",
+        "EOL [Ah]",
+        "EOL cycle",
+        "stated life",
+        "records",
+    ];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
     rows.extend(shown.cells.iter().map(row));
     aligned(&rows)
@@ -71,8 +80,11 @@ fn row(cell: &CellInNumbers) -> Vec<String> {
     let plain = |value: Option<f64>| or_dash(value.map(|ah| format!("{ah:.3}")));
     let eol_cycle = eol_ah.map(|_| cell.eol_cycle.map_or_else(|| "not reached".into(), |c| c.to_string()));
     let mut records = phases(&cell.records);
-    if cell.input_rows > 0 {
+    if cell.records.is_empty() && cell.input_rows > 0 {
         records = counted(cell.input_rows as u64, "row");
+    }
+    if cell.records.is_empty() && cell.input_rows == 0 && !facts.attributes.is_empty() {
+        records = counted(facts.attributes.len() as u64, "attribute");
     }
     let mark = if facts.synthetic { " (synthetic)" } else { "" };
     vec![
@@ -83,6 +95,7 @@ fn row(cell: &CellInNumbers) -> Vec<String> {
         plain(facts.nominal_capacity_ah),
         plain(eol_ah),
         or_dash(eol_cycle),
+        or_dash(facts.cycle_life.map(|n| n.to_string())),
         records,
     ]
 }

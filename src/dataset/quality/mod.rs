@@ -18,8 +18,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 pub use rule::{
-    ABORTED_AH, ABORTED_SHARE, CAPACITY_MISMATCH, CURVE_SHARE, HIGHEST_C_RATE, RULES, Rule, RuleRow, Scope, Severity,
-    TEMPERATURE_RANGE, Threshold, VOLTAGE_RANGE, WHOLE_FIRST_CHARGE,
+    ABORTED_AH, ABORTED_SHARE, CAPACITY_MISMATCH, CURVE_SHARE, HIGHEST_C_RATE, RULES, Rule, RuleRow, Scope,
+    Severity, TEMPERATURE_RANGE, Threshold, VOLTAGE_RANGE, WHOLE_FIRST_CHARGE,
 };
 
 use super::{Cell, Record, pairing};
@@ -137,7 +137,8 @@ pub fn check(cells: &[Cell]) -> QualityReport {
 /// Returns what is wrong with one cell; `duplicates` remembers the records of the cells before it.
 fn check_cell<'a>(cell: &'a Cell, duplicates: &mut record::Duplicates<'a>) -> Vec<Finding> {
     let mut findings = Vec::new();
-    if cell.records.is_empty() && cell.table.as_ref().is_none_or(|t| t.cycle_count.is_empty()) {
+    let no_rows = cell.table.as_ref().is_none_or(|t| t.cycle_count.is_empty());
+    if cell.records.is_empty() && no_rows && cell.facts.attributes.is_empty() {
         findings.push(Finding::of_cell(Rule::EmptyCell, cell, 1, "0 records, 0 rows".into()));
     }
     for record in &cell.records {
@@ -277,7 +278,8 @@ mod tests {
 
     #[test]
     fn curves_and_stated_capacities_need_no_samples() {
-        let rules = |cell: Cell| check(&[cell]).findings.iter().map(|f| (f.rule, f.record)).collect::<Vec<_>>();
+        let rules =
+            |cell: Cell| check(&[cell]).findings.iter().map(|f| (f.rule, f.record)).collect::<Vec<_>>();
         let always = [(Rule::NoSamples, None), (Rule::NoChargeRecords, None)];
         let spoilt = |rule, index, spoil: &dyn Fn(&mut Record)| {
             let mut cell = summed_up();

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    ABORTED_AH, ABORTED_SHARE, CAPACITY_MISMATCH, CURVE_SHARE, Finding, HIGHEST_C_RATE, Rule, TEMPERATURE_RANGE,
-    VOLTAGE_RANGE,
+    ABORTED_AH, ABORTED_SHARE, CAPACITY_MISMATCH, CURVE_SHARE, Finding, HIGHEST_C_RATE, Rule,
+    TEMPERATURE_RANGE, VOLTAGE_RANGE,
 };
 use crate::cell::Phase;
 use crate::dataset::pairing::{FEWEST_SAMPLES, net_charge_ah};

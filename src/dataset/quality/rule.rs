@@ -141,7 +141,7 @@ impl Rule {
 /// Every rule, in the order of [`Rule`].
 pub const RULES: [RuleRow; 30] = [
     row(Rule::EmptyCell, "empty_cell", Severity::Unusable, Scope::Cell)
-        .says("the cell has neither records nor a table", "nothing can be learnt from the cell"),
+        .says("the cell has neither records nor a table nor attributes", "nothing can be learnt from the cell"),
     row(Rule::MissingSamples, "missing_samples", Severity::Unusable, Scope::Record)
         .says("the source lists the record without its samples", "no input can be computed from the record"),
     row(Rule::MissingSpectrum, "missing_spectrum", Severity::Note, Scope::Record)

@@ -100,7 +100,7 @@ fn has_ending(name: &str, endings: &[&str]) -> bool {
 }
 
 /// A single file is named by its own path, an entry by the archive's path and its name.
-fn origin(path: &Path, name: &str) -> PathBuf {
+pub(super) fn origin(path: &Path, name: &str) -> PathBuf {
     let same = path.file_name().is_some_and(|f| f.to_string_lossy().starts_with(name));
     if same { path.into() } else { path.join(name) }
 }
@@ -114,7 +114,7 @@ fn insert(found: &mut BTreeMap<CellId, (PathBuf, Cell)>, origin: &Path, cell: Ce
     Ok(())
 }
 
-fn choose(
+pub(super) fn choose(
     found: BTreeMap<CellId, (PathBuf, Cell)>,
     paths: &[PathBuf],
     options: &ReadOptions,

@@ -20,7 +20,7 @@ const OBJECT_BYTES: u64 = 16;
 const MAX_DEPTH: u32 = 64;
 
 /// Names in the root that are MATLAB's own bookkeeping.
-const HIDDEN: [&str; 2] = ["#refs#", "#subsystem#"];
+pub(super) const HIDDEN: [&str; 2] = ["#refs#", "#subsystem#"];
 
 /// Why bytes are no readable MATLAB version 7.3 file.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +45,16 @@ pub enum Mat73Error {
         /// The limit.
         limit: u64,
     },
+    /// Occurs when the file has no struct array of the name that is asked for.
+    #[error("no struct array `{name}` with `{field}`; it has {present}")]
+    NoVariable {
+        /// Variable that is missing.
+        name: String,
+        /// Field of it that is needed.
+        field: String,
+        /// Variables, or fields of that variable, that are there.
+        present: String,
+    },
 }
 
 impl Mat73Error {
@@ -52,9 +62,13 @@ impl Mat73Error {
     pub fn place(&self) -> &str {
         match self {
             Self::Hdf5 { place, .. } | Self::Limit { place, .. } => place,
+            Self::NoVariable { name, .. } => name,
         }
     }
 }
+
+/// Bytes at the begin of a file that tell whether it is HDF5 behind MATLAB's 512 bytes of text.
+pub const SIGNATURE_BYTES: u64 = 520;
 
 /// Tells whether `bytes` are HDF5, possibly behind MATLAB's 512 bytes of text.
 pub fn is_hdf5(bytes: &[u8]) -> bool {
@@ -66,25 +80,32 @@ pub fn is_hdf5(bytes: &[u8]) -> bool {
 /// # Errors
 /// [`Mat73Error`], with the variable and field where it is.
 pub fn parse(bytes: Vec<u8>) -> Result<Vec<(String, Value)>, Mat73Error> {
-    let limit = bytes.len() as u64 * VALUE_BYTES.1 + VALUE_BYTES.0;
-    let objects = bytes.len() as u64 / OBJECT_BYTES;
+    let mut tree = Tree::new(bytes.len() as u64, &[]);
     let at = |source| Mat73Error::Hdf5 { place: "its root".into(), source };
     let file = File::from_bytes(bytes).map_err(at)?;
-    let mut tree = Tree { limit, left: limit, max_objects: objects, objects };
     let mut variables = tree.children(&file.root(), "", 0)?;
     variables.sort_by(|a, b| a.0.cmp(&b.0));
     Ok(variables)
 }
 
 /// What a file may still make of itself: bytes of values, and objects, so that circles of references end.
-struct Tree {
+pub(super) struct Tree {
     limit: u64,
     left: u64,
     max_objects: u64,
     objects: u64,
+    /// Names of fields that are passed over.
+    unread: &'static [&'static str],
 }
 
 impl Tree {
+    /// Returns what a file of so many bytes may make of itself; fields that are called as one of `unread` are passed over.
+    pub(super) fn new(n_bytes: u64, unread: &'static [&'static str]) -> Self {
+        let limit = n_bytes * VALUE_BYTES.1 + VALUE_BYTES.0;
+        let objects = n_bytes / OBJECT_BYTES;
+        Self { limit, left: limit, max_objects: objects, objects, unread }
+    }
+
     fn children(
         &mut self,
         group: &Group,
@@ -101,6 +122,9 @@ impl Tree {
             }
         }
         for name in group.datasets().map_err(at)? {
+            if self.unread.contains(&name.as_str()) {
+                continue;
+            }
             let inner = group.dataset(&name).map_err(at)?;
             let value = self.dataset(&inner, &below(place, &name), depth + 1)?;
             children.push((name, value));
@@ -127,7 +151,7 @@ impl Tree {
         self.charge(place, 1, size_of::<Value>())
     }
 
-    fn object(&mut self, object: &Object, place: &str, depth: u32) -> Result<Value, Mat73Error> {
+    pub(super) fn object(&mut self, object: &Object, place: &str, depth: u32) -> Result<Value, Mat73Error> {
         match object {
             Object::Group(group) => self.group(group, place, depth),
             Object::Dataset(dataset) => self.dataset(dataset, place, depth),
@@ -212,7 +236,7 @@ fn column(value: &Value) -> Option<&[usize]> {
 }
 
 /// Returns a value without the mark of a struct array's field.
-fn plain(value: Value) -> Value {
+pub(super) fn plain(value: Value) -> Value {
     match value {
         Value::Cell { dims, mut values } if dims.is_empty() => values.pop().unwrap_or_else(Value::empty),
         other => other,

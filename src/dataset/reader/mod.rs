@@ -9,10 +9,13 @@ pub mod archive;
 pub mod bdf;
 pub mod column_map;
 pub mod csv;
+pub mod formation;
 pub mod inputs;
 pub mod mat5;
 pub mod mat73;
+pub mod mat73_struct;
 pub mod matlab;
+pub mod matr;
 pub mod nasa;
 pub mod nasa_csv;
 pub mod nasa_facts;
@@ -108,6 +111,16 @@ pub enum ReadError {
         path: PathBuf,
         /// Why there is none.
         reason: String,
+    },
+    /// Occurs when a set of files lacks one that the others need.
+    #[error("`{path}` lacks `{file}`: {advice}")]
+    MissingFile {
+        /// File or folder that was read.
+        path: PathBuf,
+        /// File that is missing, as the set calls it.
+        file: String,
+        /// What to do.
+        advice: String,
     },
     /// Occurs when two sources name the same cell.
     #[error("cell `{cell}` is in `{first}` and again in `{second}`")]

@@ -1,7 +1,7 @@
 //! The readers by the name they have on the command line. A new reader has one line here.
 
 use super::column_map::nearest_hint;
-use super::{Reader, arbin, bdf, csv, inputs, nasa, nasa_csv, nasa_flat};
+use super::{Reader, arbin, bdf, csv, formation, inputs, matr, nasa, nasa_csv, nasa_flat};
 
 /// Occurs when no reader has the name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -22,6 +22,9 @@ pub fn readers() -> Vec<Box<dyn Reader>> {
         Box::new(bdf::Bdf),
         Box::new(arbin::Arbin),
         Box::new(csv::Csv),
+        Box::new(matr::severson::Severson),
+        Box::new(matr::batch::Matr),
+        Box::new(formation::Formation),
         Box::new(inputs::Xjtu),
         Box::new(inputs::Inputs),
     ]
