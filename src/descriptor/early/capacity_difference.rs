@@ -128,7 +128,7 @@ pub(super) const DESCRIPTORS: &[EarlyDescriptor] = &[
     EarlyDescriptor {
         name: "discharge_capacity_difference_quantile_05_100_10",
         unit: "Ah",
-        doc: "5 % quantile of the capacity difference over voltage, cycle 100 less cycle 10.",
+        doc: "Quantile at 5 % of the capacity difference over voltage, cycle 100 less cycle 10.",
         citation: "Attia2021",
         formula: "quantile of dQ(V)",
         needs: &[Need::Curve],
