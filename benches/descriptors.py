@@ -109,8 +109,12 @@ class Halves:
         wh = np.cumsum(0.5 * (before_i * before_v + i * v) * step) / 3600
         self.ah, self.wh = ah - ah[self.first][half], wh - wh[self.first][half]
         self.capacity, self.energy = self.ah[self.last], self.wh[self.last]
-        median = np.partition(self.capacity, len(self.capacity) // 2)[len(self.capacity) // 2]
-        self.keep = self.capacity >= LEAST_CHARGE * median
+        # Of several in a cycle the one that moved most.
+        order = np.lexsort((self.capacity, self.cycle))
+        self.most = np.zeros(len(order), bool)
+        self.most[order[np.diff(self.cycle[order], append=-1) != 0]] = True
+        moved = self.capacity[self.most]
+        self.keep = self.most & (self.capacity >= LEAST_CHARGE * np.partition(moved, len(moved) // 2)[len(moved) // 2])
 
     def values(self, values):
         return np.where(self.keep, values, np.nan)
@@ -169,7 +173,7 @@ class Halves:
 def by_cycle(cycles, halves, values):
     """Places values of half cycles at their cycles."""
     placed = np.full(len(cycles), np.nan)
-    placed[np.searchsorted(cycles, halves.cycle)] = values
+    placed[np.searchsorted(cycles, halves.cycle[halves.most])] = values[halves.most]
     return placed
 
 
@@ -271,7 +275,7 @@ def of_matrix(out, cycles, volt, q, stated):
 
 def paths(halves):
     """Yields voltages and capacities of each discharge: those that reach a voltage first, single outliers gone."""
-    for first, last in zip(halves.first, halves.last + 1):
+    for first, last in zip(halves.first[halves.most], halves.last[halves.most] + 1):
         yield path(halves.v[first:last], halves.ah[first:last])
 
 
@@ -375,8 +379,9 @@ def describe(records, samples, matrix, window):
         charge = Halves(samples, record[charges], cycle[charges].astype(int), clock[charges], 1.0)
         of_samples(out, charge, discharge)
         low = np.minimum.reduceat(discharge.v, discharge.first) + HOLD_VOLT
-        ends = low, np.maximum.reduceat(discharge.v, discharge.first)
-        of_curves(out, discharge.cycle, ends, paths(discharge))
+        high = np.maximum.reduceat(discharge.v, discharge.first)
+        ends = low[discharge.most], high[discharge.most]
+        of_curves(out, discharge.cycle[discharge.most], ends, paths(discharge))
     elif matrix is not None:
         volt, owner, q = matrix
         who = np.isin(owner, record[discharges])
