@@ -282,21 +282,6 @@ impl Store {
         Ok(manifest)
     }
 
-    /// Puts the folder that `write` fills in the place of the dataset `name`, or leaves what was there.
-    fn anew(
-        &self,
-        name: &str,
-        write: impl FnOnce(&Path) -> Result<(), StoreError>,
-    ) -> Result<(), StoreError> {
-        let fresh = self.hidden(name, "new");
-        let stored = file::remove_folder(&fresh).map_err(StoreError::from).and_then(|()| write(&fresh));
-        let published = stored.and_then(|()| self.publish(&fresh, name));
-        if published.is_err() {
-            let _ = file::remove_folder(&fresh);
-        }
-        published
-    }
-
     fn publish(&self, fresh: &Path, name: &str) -> Result<(), StoreError> {
         let folder = self.root.join(name);
         let old = self.hidden(name, "old");

@@ -53,8 +53,10 @@ pub(super) fn settle(job: &Job, fitted: &mut Fitted, backend: Backend) -> Result
         let n_repetitions = predicted[from].len();
         let fit = |repetition: usize| {
             let (truth, probabilities) = held_out(task, inner.clone(), &predicted, repetition);
-            method.fit(&truth, &probabilities)
-                .map_err(|source| ExperimentError::Calibration { fold: task.folds[outer].name.clone(), source })
+            method.fit(&truth, &probabilities).map_err(|source| ExperimentError::Calibration {
+                fold: task.folds[outer].name.clone(),
+                source,
+            })
         };
         corrections.push((0..n_repetitions).map(fit).collect::<Result<Vec<_>, _>>()?);
     }

@@ -1,7 +1,7 @@
 //! What is wrong with an experiment beyond the form of its values: ranges, and keys that contradict each other.
 
-use super::config::{ExperimentConfig, Kind, ModelConfig, ModelKind, TargetConfig, Validation};
 use super::check_cell;
+use super::config::{ExperimentConfig, Kind, ModelConfig, ModelKind, TargetConfig, Validation};
 use super::parse::Problem;
 use crate::descriptor;
 use crate::model::{Architecture, ModelError};

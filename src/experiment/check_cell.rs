@@ -47,17 +47,25 @@ fn check_model(config: &ExperimentConfig, problems: &mut Vec<Problem>) {
     let mut wrong = |key: &str, text: String| problems.push(Problem::new(key, text));
     match config.kind {
         Kind::Tier if !matches!(kind, ModelKind::Trees | ModelKind::Logistic | ModelKind::Dense) => {
-            wrong("model.kind", format!("is `{}`, which tells no tiers; give trees, logistic or dense", kind.name()));
+            wrong(
+                "model.kind",
+                format!("is `{}`, which tells no tiers; give trees, logistic or dense", kind.name()),
+            );
         }
         Kind::Tier if kind == ModelKind::Dense && !config.train.loss.is_of_classes() => {
             wrong("train.loss", "learns a number, but tiers are asked for; give \"cross_entropy\"".into());
         }
         Kind::Life if uses_law && !(law.is_of_life() && config.label.log) => {
-            let text = format!("`{law}` says no logarithm of a life; give \"capacity_difference\" and label.log = true");
+            let text = format!(
+                "`{law}` says no logarithm of a life; give \"capacity_difference\" and label.log = true"
+            );
             wrong("model.prior", text);
         }
         Kind::Life if config.train.loss.is_of_classes() => {
-            wrong("train.loss", "learns classes, but a life is asked for; give mse, mae, huber or gaussian_nll".into());
+            wrong(
+                "train.loss",
+                "learns classes, but a life is asked for; give mse, mae, huber or gaussian_nll".into(),
+            );
         }
         Kind::Capacity | Kind::Trajectory if uses_law && law.is_of_life() => {
             wrong("model.prior", format!("`{law}` says the life of a cell, not a capacity"));
@@ -78,19 +86,29 @@ fn check_parts(config: &ExperimentConfig, problems: &mut Vec<Problem>) {
             problems.push(Problem::new(format!("trees.{key}"), format!("is {value}; it must be {must}")));
         }
     }
-    if let Some(Err(SelectError::OutOfRange { key, value, must })) = config.select.as_ref().map(|s| s.check()) {
+    if let Some(Err(SelectError::OutOfRange { key, value, must })) = config.select.as_ref().map(|s| s.check())
+    {
         problems.push(Problem::new(format!("select.{key}"), format!("is {value}; it must be {must}")));
     }
     if let SplitConfig::Grouped { folds, repeats } = config.split
         && (folds < 2 || repeats == 0)
     {
-        problems.push(Problem::new("split", format!("has {folds} folds, {repeats} times; give 2 folds or more, once or more")));
+        problems.push(Problem::new(
+            "split",
+            format!("has {folds} folds, {repeats} times; give 2 folds or more, once or more"),
+        ));
     }
     let corrects = config.calibration.method != CalibrationConfig::None;
     if corrects && config.kind != Kind::Tier {
-        problems.push(Problem::new("calibration.method", "corrects probabilities, which only kind = \"tier\" has"));
+        problems.push(Problem::new(
+            "calibration.method",
+            "corrects probabilities, which only kind = \"tier\" has",
+        ));
     }
     if corrects && config.calibration.folds < 2 {
-        problems.push(Problem::new("calibration.folds", format!("is {}; give 2 or more", config.calibration.folds)));
+        problems.push(Problem::new(
+            "calibration.folds",
+            format!("is {}; give 2 or more", config.calibration.folds),
+        ));
     }
 }

@@ -110,7 +110,9 @@ impl Fitted {
                 self.each(&positions, |fold, rows| fold.predict_logistic(&task.frame, rows))
             }
             ModelKind::Trees | ModelKind::HybridTrees => self.predict_trees(config, task, &positions)?,
-            ModelKind::Dense | ModelKind::Hybrid => self.predict_networks(config, task, backend, &positions)?,
+            ModelKind::Dense | ModelKind::Hybrid => {
+                self.predict_networks(config, task, backend, &positions)?
+            }
         };
         for (fold, predicted) in self.folds.iter().zip(&mut predicted) {
             fold.calibrate(predicted);

@@ -174,7 +174,8 @@ impl FittedFold {
     pub(super) fn calibrate(&self, predicted: &mut [Vec<f64>]) {
         let n_classes = self.class_weights.len();
         for (probabilities, calibration) in predicted.iter_mut().zip(&self.calibration) {
-            let rows: Vec<Vec<f64>> = probabilities.chunks(n_classes).map(|row| calibration.apply(row)).collect();
+            let rows: Vec<Vec<f64>> =
+                probabilities.chunks(n_classes).map(|row| calibration.apply(row)).collect();
             *probabilities = rows.concat();
         }
     }

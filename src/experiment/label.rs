@@ -85,7 +85,13 @@ pub(super) fn rule(tiers: &Tiers, frame: &Frame) -> String {
         Tiers::Cuts { cuts } => {
             let unit = &frame.targets[0].unit;
             let steps = cuts.iter().zip(&names[1..]).map(|(cut, name)| format!(", {name} above {cut:.4}"));
-            format!("{} [{unit}]: {} at most {:.4}{}", target(0), names[0], cuts[0], steps.collect::<String>())
+            format!(
+                "{} [{unit}]: {} at most {:.4}{}",
+                target(0),
+                names[0],
+                cuts[0],
+                steps.collect::<String>()
+            )
         }
         Tiers::Centroids { centroids, mean, sd } => {
             let value = |c: &[f64]| {

@@ -169,7 +169,11 @@ fn resolve(
 /// Returns an experiment that has every key.
 fn every_key() -> ExperimentConfig {
     let tuner = TunerConfig { import: Some(ImportConfig::default()), ..TunerConfig::default() };
-    ExperimentConfig { tuner: Some(tuner), select: Some(SelectConfig::default()), ..ExperimentConfig::default() }
+    ExperimentConfig {
+        tuner: Some(tuner),
+        select: Some(SelectConfig::default()),
+        ..ExperimentConfig::default()
+    }
 }
 
 /// Holds each key against the defaults; tables that choose by `kind` are tried as one value.

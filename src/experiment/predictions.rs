@@ -25,7 +25,10 @@ pub(super) fn write(path: &Path, task: &Task, predicted: &[Vec<Vec<f64>>]) -> Re
     let truth = rows.iter().map(|r| at(r).truth).collect();
     let mut columns = vec![
         table::texts("fold", &rows.iter().map(|r| task.folds[r.fold].name.as_str()).collect::<Vec<_>>()),
-        table::texts("cell", &rows.iter().map(|r| task.frame.cells[at(r).cell_idx].id.as_str()).collect::<Vec<_>>()),
+        table::texts(
+            "cell",
+            &rows.iter().map(|r| task.frame.cells[at(r).cell_idx].id.as_str()).collect::<Vec<_>>(),
+        ),
         table::counts("cycle_count", rows.iter().map(|r| at(r).cycle).collect()),
     ];
     if task.n_classes().is_some() {
@@ -47,7 +50,8 @@ fn rows(task: &Task, predicted: &[Vec<Vec<f64>>]) -> Vec<Row> {
     for (fold, (split, repetitions)) in task.folds.iter().zip(predicted).enumerate() {
         for (idx, &row) in split.test.iter().enumerate() {
             let from = (split.given.len() + idx) * width;
-            let mean = |k: usize| repetitions.iter().map(|r| r[from + k]).sum::<f64>() / repetitions.len() as f64;
+            let mean =
+                |k: usize| repetitions.iter().map(|r| r[from + k]).sum::<f64>() / repetitions.len() as f64;
             rows.push(Row { fold, row, values: (0..width).map(mean).collect() });
         }
     }
@@ -56,10 +60,8 @@ fn rows(task: &Task, predicted: &[Vec<Vec<f64>>]) -> Vec<Row> {
 
 fn tier_columns(task: &Task, rows: &[Row]) -> Vec<table::TableColumn> {
     let names = task.tiers[0].names();
-    let truth: Vec<&str> = rows
-        .iter()
-        .map(|r| task.class(r.fold, r.row).map_or("", |class| names[class].as_str()))
-        .collect();
+    let truth: Vec<&str> =
+        rows.iter().map(|r| task.class(r.fold, r.row).map_or("", |class| names[class].as_str())).collect();
     let said: Vec<&str> = rows.iter().map(|r| names[most_probable(&r.values)].as_str()).collect();
     let mut columns = vec![table::texts("tier", &truth), table::texts("predicted_tier", &said)];
     for (class, name) in names.iter().enumerate() {

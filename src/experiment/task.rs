@@ -224,7 +224,13 @@ fn check_leakage(config: &ExperimentConfig, frame: &Frame, folds: &[Fold]) -> Le
         candidates: &candidates,
         labels: &labels,
         unit: match frame.quantity {
-            Quantity::Soh => if one_size { "Ah" } else { "SoH" },
+            Quantity::Soh => {
+                if one_size {
+                    "Ah"
+                } else {
+                    "SoH"
+                }
+            }
             Quantity::Life => "cycles",
             Quantity::LogLife => "log10 cycles",
         },
@@ -273,4 +279,24 @@ fn summarise_early(config: &ExperimentConfig, cells: &[Cell], frame: &Frame) -> 
     let synthetic =
         if cells.iter().any(|c| c.facts.synthetic) { " · synthetic cells of a simulator" } else { "" };
     format!("{usable} cells, {} inputs of cycles {from} to {to}{aside}{synthetic}", frame.inputs.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Identity of the plain fleet since it is embedded: runs of any time know their data by it.
+    const PLAIN: &str = "FleetConfig { n_cells: 30, cycles: 1500, check_ups: 80, chemistries: [Nmc, Lfp, \
+        LithiumGarnetNmc], ambient_temperatures_celsius: [], depths_of_discharge: [], c_rates: [], stop_soh: 0.7, \
+        knee_share: 0.35, dendrite_share: 0.3, bad_record_share: 0.006, spread: 1.0, noise: 1.0, spectrum_every: 5, \
+        titration_every: 20 } 2026";
+
+    #[test]
+    fn embedded_fleets_are_known_by_name_and_the_plain_one_keeps_its_identity() {
+        let text = |name: &str| embedded(name).unwrap().map(|(_, text)| text);
+        assert_eq!(text(EMBEDDED).unwrap(), PLAIN);
+        let solid = text(EMBEDDED_SOLID_STATE).unwrap();
+        assert!(solid.contains("n_cells: 60") && solid.contains("EarlyTest"), "{solid}");
+        assert_eq!(text("nasa-pcoe"), None);
+    }
 }

@@ -9,10 +9,10 @@ pub mod hybrid;
 pub mod importance;
 pub mod keras;
 pub mod linear;
-pub mod softmax;
-pub mod trees;
 pub mod logistic;
+pub mod softmax;
 pub mod stability;
+pub mod trees;
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;

@@ -46,11 +46,15 @@ impl Frame {
     /// is named without a `*` exists for no cell; those that a pattern matches are left out then.
     pub fn early(cells: &[Cell], config: &EarlyConfig) -> Result<Self, FrameError> {
         let inputs = inputs(cells, config)?;
-        let stress: Vec<Input> = config.stress.iter().filter_map(|n| early::find(n)).map(Input::Computed).collect();
+        let stress: Vec<Input> =
+            config.stress.iter().filter_map(|n| early::find(n)).map(Input::Computed).collect();
         let targets = targets(cells, config)?;
         let rows = cells.iter().enumerate().map(|(idx, cell)| row(idx, cell, &targets, config));
         Ok(Self {
-            cells: cells.iter().map(|c| FrameCell::new(c, c.facts.nominal_capacity_ah.unwrap_or(1.0))).collect(),
+            cells: cells
+                .iter()
+                .map(|c| FrameCell::new(c, c.facts.nominal_capacity_ah.unwrap_or(1.0)))
+                .collect(),
             rows: rows.collect(),
             inputs: known(cells, &inputs, config)?,
             stress: columns(cells, &stress, config.window).into_iter().map(|(c, _)| c).collect(),
@@ -90,7 +94,8 @@ fn life(cell: &Cell) -> Option<f64> {
         let discharges = pairing::discharges(cell);
         let capacity = |d: &pairing::Discharge| {
             let record = &cell.records[d.discharge_idx];
-            let ah = record.stated_capacity_ah.or_else(|| pairing::net_charge_ah(&record.samples).map(|q| -q))?;
+            let ah =
+                record.stated_capacity_ah.or_else(|| pairing::net_charge_ah(&record.samples).map(|q| -q))?;
             Some((record.cycle_count.unwrap_or(d.ordinal), health::soh(ah, reference)))
         };
         let (cycles, soh): (Vec<u32>, Vec<f64>) = discharges.iter().filter_map(capacity).unzip();
@@ -163,7 +168,8 @@ fn known(cells: &[Cell], inputs: &[Input], config: &EarlyConfig) -> Result<Vec<C
 fn columns(cells: &[Cell], inputs: &[Input], window: Window) -> Vec<(Column, Option<Missing>)> {
     let computed: Vec<&EarlyDescriptor> =
         inputs.iter().filter_map(|i| if let Input::Computed(d) = i { Some(*d) } else { None }).collect();
-    let values: Vec<Vec<Value>> = cells.par_iter().map(|cell| early::compute(cell, window, &computed)).collect();
+    let values: Vec<Vec<Value>> =
+        cells.par_iter().map(|cell| early::compute(cell, window, &computed)).collect();
     let mut position = 0..;
     let one = |input: &Input| {
         let (empty, values): (Column, Vec<Value>) = match input {

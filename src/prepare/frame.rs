@@ -158,7 +158,9 @@ pub enum FrameError {
         reason: String,
     },
     /// Occurs when nothing gives the target that an experiment learns.
-    #[error("no cell has the target `{target}`; targets are `cycle_life`, attributes of the source, whole-cell descriptors")]
+    #[error(
+        "no cell has the target `{target}`; targets are `cycle_life`, attributes of the source, whole-cell descriptors"
+    )]
     NoTarget {
         /// Name of the target.
         target: String,

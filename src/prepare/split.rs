@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::folds::{self, FoldError};
 use super::Frame;
+use super::folds::{self, FoldError};
 use crate::descriptor::matches;
 use crate::seed::Seed;
 
@@ -207,9 +207,11 @@ pub(super) fn dealt(
     let seed = Seed::new(SPLIT_SEED).child(repeat);
     let of_cell = folds::grouped_by_value(&truths, &groups, n_folds, STRATA, &seed)?;
     let part = |fold: usize| {
-        let unseen: Vec<usize> = cells.iter().zip(&of_cell).filter(|(_, f)| **f == fold).map(|(c, _)| *c).collect();
+        let unseen: Vec<usize> =
+            cells.iter().zip(&of_cell).filter(|(_, f)| **f == fold).map(|(c, _)| *c).collect();
         let whole = leave_out(frame, &unseen, 0);
-        let train = whole.train.into_iter().filter(|&row| cells.contains(&frame.rows[row].cell_idx)).collect();
+        let train =
+            whole.train.into_iter().filter(|&row| cells.contains(&frame.rows[row].cell_idx)).collect();
         Fold { name: format!("repeat{} fold{}", repeat + 1, fold + 1), train, repeat, ..whole }
     };
     Ok((0..n_folds).map(part).collect())
@@ -255,7 +257,13 @@ fn cut_in_time(frame: &Frame, cell: usize, fraction: f64, others: bool) -> Fold 
         given.iter().copied().filter(|&row| frame.rows[row].label.is_finite()).collect();
     train.extend(usable_rows(frame, &rest));
     train.sort_unstable();
-    Fold { name: frame.cells[cell].id.to_string(), train, given: given.to_vec(), test: test.to_vec(), repeat: 0 }
+    Fold {
+        name: frame.cells[cell].id.to_string(),
+        train,
+        given: given.to_vec(),
+        test: test.to_vec(),
+        repeat: 0,
+    }
 }
 
 fn fixed(frame: &Frame, train: &[String], test: &[String]) -> Result<Fold, SplitError> {
@@ -263,7 +271,13 @@ fn fixed(frame: &Frame, train: &[String], test: &[String]) -> Result<Fold, Split
     let train = cell_indices(frame, train, &mut seen)?;
     let test = cell_indices(frame, test, &mut seen)?;
     let rows = test.iter().flat_map(|&cell| frame.rows_of(cell)).collect();
-    Ok(Fold { name: "test".into(), train: usable_rows(frame, &train), given: Vec::new(), test: rows, repeat: 0 })
+    Ok(Fold {
+        name: "test".into(),
+        train: usable_rows(frame, &train),
+        given: Vec::new(),
+        test: rows,
+        repeat: 0,
+    })
 }
 
 fn usable_rows(frame: &Frame, cells: &[usize]) -> Vec<usize> {

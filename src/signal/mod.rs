@@ -5,9 +5,9 @@ mod error;
 pub mod exponential;
 pub mod integrate;
 pub mod interpolate;
-pub mod rank;
-pub mod peak;
 pub mod line;
+pub mod peak;
+pub mod rank;
 pub mod smooth;
 
 pub use error::SignalError;

@@ -54,6 +54,39 @@ fn an_import_is_listed_shown_and_checked() {
 }
 
 #[test]
+fn a_simulated_fleet_is_a_dataset_with_every_cycle_recorded() {
+    let program = Program::new();
+    let simulate =
+        "datasets simulate fleet --cells 4 --cycles 5 --chemistry lfp,lithium_garnet_nmc --samples 40";
+    let manifest = program.json(&words(simulate, &[]));
+    let ids: Vec<&str> =
+        manifest["cells"].as_array().unwrap().iter().map(|c| c["id"].as_str().unwrap()).collect();
+    assert_eq!(ids, ["SIM-LFP-01", "SIM-LFP-02", "SIM-SSB-01", "SIM-SSB-02"]);
+    for cell in manifest["cells"].as_array().unwrap() {
+        assert_eq!((&cell["records"]["charge"], &cell["records"]["discharge"]), (&json!(5), &json!(5)));
+        assert_eq!(cell["facts"]["synthetic"], true);
+        assert!(cell["facts"]["group"].is_string() && cell["facts"]["cycle_life"].is_null(), "{cell}");
+    }
+    assert!(program.run(&["datasets", "show", "fleet"]).out.contains("synthetic"));
+    assert!(program.run(&words(simulate, &[])).err.contains("exists already"));
+    let again = program.json(&words(&format!("{simulate} --replace"), &[]));
+    let tables = |manifest: &Value| {
+        manifest["cells"].as_array().unwrap().iter().map(|c| c["tables"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(tables(&again), tables(&manifest), "equal seeds give equal bytes");
+    let other = program.json(&words(&format!("{simulate} --replace --seed 1"), &[]));
+    assert_ne!(tables(&other), tables(&manifest));
+    for (flags, reason) in
+        [("--cells 0", "n_cells"), ("--chemistry lead", "no chemistry"), ("--samples 1", "samples")]
+    {
+        let done = program.run(&words(&format!("datasets simulate bad {flags}"), &[]));
+        assert_eq!(done.code, 2, "{done:?}");
+        assert!(done.err.contains(reason), "{done:?}");
+        assert!(!program.root().join("datasets/bad").exists());
+    }
+}
+
+#[test]
 fn a_name_is_refused_added_to_and_replaced_as_told() {
     let program = with_fixture();
     let again = |flags: &str| {

@@ -36,6 +36,21 @@ impl Store {
         })?;
         Ok(manifest)
     }
+
+    /// Puts the folder that `write` fills in the place of the dataset `name`, or leaves what was there.
+    pub(super) fn anew(
+        &self,
+        name: &str,
+        write: impl FnOnce(&Path) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let fresh = self.hidden(name, "new");
+        let stored = file::remove_folder(&fresh).map_err(StoreError::from).and_then(|()| write(&fresh));
+        let published = stored.and_then(|()| self.publish(&fresh, name));
+        if published.is_err() {
+            let _ = file::remove_folder(&fresh);
+        }
+        published
+    }
 }
 
 /// Writes the cells on plain threads: one of rayon's that waits for its tables would begin another cell meanwhile.

@@ -5,8 +5,8 @@ use std::ops::Range;
 
 use super::Window;
 use super::curve::Curves;
-use super::series::Table;
 use super::probes::Probes;
+use super::series::Table;
 use crate::cell::Phase;
 use crate::dataset::{Cell, Curve, Record, pairing};
 

@@ -247,7 +247,6 @@ impl fmt::Display for Missing {
 }
 
 #[cfg(test)]
-
 #[cfg(test)]
 mod curve_made;
 #[cfg(test)]

@@ -102,12 +102,18 @@ pub(in crate::experiment) fn tiers(task: &Task, predicted: &[Vec<Vec<f64>>]) -> 
         names: tiers.names(),
         rule: label::rule(tiers, &task.frame),
         confusion,
-        reliability: classification::reliability(&truth, &probabilities, RELIABILITY_BINS).unwrap_or_default(),
+        reliability: classification::reliability(&truth, &probabilities, RELIABILITY_BINS)
+            .unwrap_or_default(),
     })
 }
 
 /// Returns what a part's folds say of the cells that they left out and that are scored.
-fn said<'a>(task: &Task, folds: &[usize], predicted: &'a [Vec<Vec<f64>>], repetition: usize) -> Vec<Said<'a>> {
+fn said<'a>(
+    task: &Task,
+    folds: &[usize],
+    predicted: &'a [Vec<Vec<f64>>],
+    repetition: usize,
+) -> Vec<Said<'a>> {
     let width = task.n_classes().unwrap_or(1);
     let of_fold = |&fold: &usize| {
         let split = &task.folds[fold];

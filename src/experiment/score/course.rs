@@ -64,8 +64,7 @@ fn eol_error(frame: &Frame, fold: &Fold, soh: &[f64]) -> Option<f64> {
     if fold.test.iter().any(|&row| frame.rows[row].cell_idx != cell) {
         return None;
     }
-    let rows: Vec<usize> =
-        fold.test.iter().copied().filter(|&r| frame.rows[r].truth.is_finite()).collect();
+    let rows: Vec<usize> = fold.test.iter().copied().filter(|&r| frame.rows[r].truth.is_finite()).collect();
     let predicted = fold.test.iter().zip(soh).filter(|(r, _)| frame.rows[**r].truth.is_finite());
     let y_pred: Vec<f64> = predicted.map(|(&row, s)| frame.physical(row, *s) / eol_ah).collect();
     let y_true: Vec<f64> = rows.iter().map(|&row| frame.rows[row].truth / eol_ah).collect();

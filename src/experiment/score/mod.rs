@@ -54,7 +54,11 @@ pub fn score(task: &Task, predicted: &[Vec<Vec<f64>>]) -> Metrics {
 /// Scores predictions as [`score`] does, but gives each part's values, one a repetition. Where a value is not defined
 /// (a network diverged, say) there is none: such a part has fewer values, or is absent.
 pub fn by_part(task: &Task, predicted: &[Vec<Vec<f64>>]) -> Parts {
-    if task.frame.is_one_row_a_cell() { cell::by_part(task, predicted) } else { course::by_part(task, predicted) }
+    if task.frame.is_one_row_a_cell() {
+        cell::by_part(task, predicted)
+    } else {
+        course::by_part(task, predicted)
+    }
 }
 
 /// Returns the number of parts.
@@ -73,7 +77,11 @@ pub fn baselines(config: &ExperimentConfig, task: &Task) -> BTreeMap<String, Met
             found.insert(name.to_owned(), score(task, &predicted));
         }
     };
-    if config.kind.is_early() { cell::baselines(task, &mut add) } else { course::baselines(config, task, &mut add) }
+    if config.kind.is_early() {
+        cell::baselines(task, &mut add)
+    } else {
+        course::baselines(config, task, &mut add)
+    }
     found
 }
 

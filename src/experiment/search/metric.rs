@@ -28,7 +28,12 @@ pub const CATALOGUE: [TrialMetric; 15] = [
     metric("mae", "Ah", Direction::Min, "mean absolute error of the capacity, or of the life [cycles]"),
     metric("mape", "1", Direction::Min, "mean absolute error as a fraction of the capacity, or of the life"),
     metric("r2", "1", Direction::Max, "coefficient of determination"),
-    metric("max_error", "Ah", Direction::Min, "largest absolute error of the capacity, or of the life [cycles]"),
+    metric(
+        "max_error",
+        "Ah",
+        Direction::Min,
+        "largest absolute error of the capacity, or of the life [cycles]",
+    ),
     metric("log_loss", "1", Direction::Min, "mean negative logarithm of the probability of the true tier"),
     metric("brier", "1", Direction::Min, "mean squared distance of the tiers' probabilities from the truth"),
     metric("accuracy", "1", Direction::Max, "share of cells whose tier is right"),

@@ -1,0 +1,105 @@
+#!/usr/bin/env bash
+# Computes descriptors of whole datasets with fadecast and with numpy, in turns, and prints seconds, memory and ratios.
+#
+# usage: benches/descriptors.sh PYTHON ROOT DATASET [DATASET...]
+#   PYTHON   an interpreter with numpy, scipy and pyarrow
+#   ROOT     a working directory with `datasets/`; the speed table's are made by
+#              fadecast --root ROOT datasets import severson ... --name severson
+#              fadecast --root ROOT datasets simulate fleet1000 --cells 1000 --cycles 100
+# FADECAST  the program, by default that of the release build
+# RUNS      repetitions of each, 3 by default; the fastest counts
+# CYCLES    window, 1..100 by default
+# Both read the same Parquet files and compute the same forty descriptors (benches/descriptors.py); fadecast's time is
+# that of the whole process, with the SHA-256 of every table; numpy's is what it states itself, without the start of
+# Python and its imports. The full catalogue is timed beside them. Values are compared by name, relative to the larger
+# magnitude or, for what may pass through 0, a millionth of the median magnitude over the cells: 1e-6 is agreement, both sum
+# the same numbers in another order.
+set -euo pipefail
+[ $# -ge 3 ] || { sed -n '2,17p' "$0"; exit 2; }
+python=$1 root=$2
+shift 2
+here=$(cd "$(dirname "$0")" && pwd)
+target="${CARGO_TARGET_DIR:-$here/../target}"
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+
+PYTHONPATH="$here" exec "$python" - "${FADECAST:-$target/release/fadecast}" "$here/descriptors.py" "$root" "$scratch" \
+  "${RUNS:-3}" "${CYCLES:-1..100}" "$@" <<'PYTHON'
+import csv, json, os, pathlib, subprocess, sys, time
+import numpy as np
+import pyarrow.parquet as pq
+import descriptors
+
+program, script, root, scratch, runs, window, *datasets = sys.argv[1:]
+scratch = pathlib.Path(scratch)
+
+
+def measured(words):
+    """Runs a program; returns seconds, peak memory in bytes and what it printed."""
+    begin = time.perf_counter()
+    child = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+    text = child.stdout.read()
+    _, status, usage = os.wait4(child.pid, 0)
+    if status:
+        sys.exit(f"{' '.join(words)}: failed")
+    return time.perf_counter() - begin, usage.ru_maxrss * 1024, text
+
+
+def ours(dataset, out, names):
+    words = [program, "--root", root, "--quiet", "descriptors", "compute", dataset, "--cycles", window, "--out", str(out)]
+    return measured(words + (["--descriptors", ",".join(names)] if names else []))
+
+
+def theirs(dataset, out):
+    folder = pathlib.Path(root) / "datasets" / dataset
+    _, peak, text = measured([sys.executable, script, str(folder), str(out), *window.split("..")])
+    stated = json.loads(text.splitlines()[-1])
+    return stated["seconds"], peak, stated
+
+
+def differences(ours, theirs):
+    """Returns the largest relative difference of each descriptor that both have, and where only one has a value."""
+    table = pq.read_table(ours)
+    rows = {row["cell"]: row for row in csv.DictReader(open(theirs))}
+    cells = [str(cell) for cell in table.column("cell").to_pylist()]
+    worst, lacking = {}, {}
+    for name in descriptors.NAMES:
+        if name not in table.column_names:
+            continue
+        a = np.array([np.nan if v is None else v for v in table.column(name).to_pylist()], dtype=float)
+        b = np.array([float(rows[cell][name] or "nan") for cell in cells])
+        both = np.isfinite(a) & np.isfinite(b)
+        lacking[name] = int((np.isfinite(a) != np.isfinite(b)).sum())
+        if both.any():
+            a, b = a[both], b[both]
+            scale = np.maximum(np.maximum(abs(a), abs(b)), 1e-6 * np.median(abs(b)))
+            worst[name] = float((abs(a - b) / np.where(scale > 0, scale, 1.0)).max())
+    return worst, lacking
+
+
+for dataset in datasets:
+    forty, whole, peer = [], [], []
+    for _ in range(int(runs)):
+        forty.append(ours(dataset, scratch / "forty.parquet", descriptors.NAMES))
+        peer.append(theirs(dataset, scratch / "peer.csv"))
+        whole.append(ours(dataset, scratch / "whole.parquet", []))
+    least = lambda times: min(times, key=lambda t: t[0])
+    forty, whole, peer = least(forty), least(whole), least(peer)
+    n_whole = len(pq.read_schema(scratch / "whole.parquet").names) - 1
+    worst, lacking = differences(scratch / "forty.parquet", scratch / "peer.csv")
+    stated = peer[2]
+    print(f"{dataset}: {stated['cells']} cells, cycles {window}, {os.cpu_count()} cores")
+    print(f"  numpy, 40 descriptors      {peer[0]:9.3f} s   {peer[1] / 1e6:7.0f} MB   "
+          f"reading {stated['reading']:.3f} s, computing {stated['computing']:.3f} s")
+    print(f"  fadecast, the same 40      {forty[0]:9.3f} s   {forty[1] / 1e6:7.0f} MB   {peer[0] / forty[0]:.1f} times numpy's speed")
+    print(f"  fadecast, whole catalogue  {whole[0]:9.3f} s   {whole[1] / 1e6:7.0f} MB   {n_whole} columns, {peer[0] / whole[0]:.1f} times numpy's speed")
+    if worst:
+        name = max(worst, key=worst.get)
+        print(f"  {len(worst)} of 40 compared: largest relative difference {worst[name]:.1e} ({name})")
+    for name in sorted(worst, key=worst.get, reverse=True):
+        if worst[name] > 1e-6 or lacking[name]:
+            print(f"    differs: {name} {worst[name]:.1e}, only one has it in {lacking[name]} cells")
+    for name, n in lacking.items():
+        if n and name not in worst:
+            print(f"    differs: {name}, only one has it in {n} cells")
+PYTHON
