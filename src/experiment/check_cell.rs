@@ -112,3 +112,34 @@ fn check_parts(config: &ExperimentConfig, problems: &mut Vec<Problem>) {
         ));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::experiment::parse::{self, ConfigError};
+
+    #[test]
+    fn what_contradicts_a_question_about_cells_is_named_with_its_key() {
+        for (text, key) in [
+            ("kind = 'tier'\nmodel = { kind = 'linear' }", "model.kind"),
+            ("kind = 'tier'\nmodel = { kind = 'dense' }", "train.loss"),
+            ("kind = 'tier'\nmodel = { kind = 'trees' }\nvalidation = 'tail'", "validation"),
+            ("kind = 'tier'\nmodel = { kind = 'trees' }\nsplit = { kind = 'time', fraction = 0.5 }", "split.kind"),
+            ("kind = 'tier'\nmodel = { kind = 'trees' }\nlabel = { tiers = { kind = 'quantile', n = 1 } }", "label.tiers"),
+            ("kind = 'tier'\nmodel = { kind = 'trees' }\ntrees = { rounds = 0 }", "trees.rounds"),
+            ("kind = 'tier'\nmodel = { kind = 'trees' }\nselect = { top = 0 }", "select.top"),
+            ("kind = 'tier'\nmodel = { kind = 'trees' }\ninputs = { cycles = [9, 2] }", "inputs.cycles"),
+            ("kind = 'tier'\nmodel = { kind = 'trees' }\nsplit = { kind = 'grouped', folds = 1 }", "split"),
+            ("kind = 'life'\nmodel = { kind = 'trees' }\ncalibration = { method = 'isotonic' }", "calibration.method"),
+            ("kind = 'life'\nmodel = { kind = 'hybrid' }", "model.prior"),
+            ("kind = 'life'\nmodel = { kind = 'logistic' }", "model.kind"),
+            ("model = { kind = 'physics', prior = 'capacity_difference' }", "model.prior"),
+        ] {
+            let Err(ConfigError::Problems { problems, .. }) = parse::parse(text, "x.toml", &[]) else {
+                panic!("{text} is accepted")
+            };
+            assert!(problems.iter().any(|p| p.key == key), "{text}: {problems:?}");
+        }
+        let good = "kind = 'life'\nmodel = { kind = 'hybrid_trees', prior = 'capacity_difference' }";
+        assert!(parse::parse(good, "x.toml", &[]).is_ok());
+    }
+}

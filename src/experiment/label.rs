@@ -103,3 +103,28 @@ pub(super) fn rule(tiers: &Tiers, frame: &Frame) -> String {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::experiment::parse;
+
+    #[test]
+    fn balanced_tiers_weigh_alike() {
+        let mut config = parse::parse("kind = 'tier'\nmodel = { kind = 'trees' }", "x.toml", &[]).unwrap();
+        let classes = [0, 0, 0, 1];
+        assert_eq!(class_weights(&config, &classes, 2), [1.0, 1.0]);
+        config.label.balanced = true;
+        // 4 rows, 2 tiers: 4 / (2 * 3) and 4 / (2 * 1).
+        assert_eq!(class_weights(&config, &classes, 2), [4.0 / 6.0, 2.0]);
+    }
+
+    #[test]
+    fn tiers_by_k_means_have_targets_of_their_own() {
+        let text = "kind = 'tier'\nmodel = { kind = 'trees' }\n[label]\n\
+            tiers = { kind = 'kmeans', n = 2, targets = ['cycle_life', 'stack_pressure'] }";
+        let config = parse::parse(text, "x.toml", &[]).unwrap();
+        assert_eq!(config.label.targets(Kind::Tier), ["cycle_life", "stack_pressure"]);
+        assert_eq!(config.label.targets(Kind::Life), ["cycle_life"]);
+    }
+}

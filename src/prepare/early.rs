@@ -188,3 +188,68 @@ fn columns(cells: &[Cell], inputs: &[Input], window: Window) -> Vec<(Column, Opt
     };
     inputs.iter().map(one).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cell::{CellId, Phase};
+    use crate::dataset::{Attribute, CellFacts, Record};
+
+    /// A cell of 2 Ah that loses `fade` [Ah] a cycle over 60 cycles, with one stated attribute.
+    fn cell(name: &str, fade: f64, life: Option<f64>) -> Cell {
+        let record = |cycle: u32| Record {
+            cycle_count: Some(cycle),
+            stated_capacity_ah: Some(2.0 - fade * f64::from(cycle)),
+            ..Record::new(cycle - 1, Phase::Discharge)
+        };
+        let attributes = [("electrolyte_mass".to_owned(), Attribute { value: fade, unit: "g".into() })].into();
+        let facts = CellFacts {
+            nominal_capacity_ah: Some(2.0),
+            eol_soh: Some(0.8),
+            cycle_life: life,
+            attributes,
+            ..CellFacts::default()
+        };
+        Cell { id: CellId::new(name), facts, records: (1..=60).map(record).collect(), table: None }
+    }
+
+    fn frame(cells: &[Cell], inputs: &[&str], to: u32) -> Result<Frame, FrameError> {
+        let inputs: Vec<String> = inputs.iter().map(|name| (*name).to_owned()).collect();
+        let window = Window { from: 1, to };
+        let targets = [CYCLE_LIFE.to_owned()];
+        Frame::early(cells, &EarlyConfig { inputs: &inputs, stress: &[], window, targets: &targets, log: true })
+    }
+
+    /// 2 Ah less 0.01 Ah a cycle is at 80 % of 2 Ah, 1.6 Ah, in cycle 40.
+    #[test]
+    fn a_life_is_what_is_stated_or_else_what_was_observed() {
+        let cells = [cell("A", 0.01, None), cell("B", 0.005, Some(500.0)), cell("C", 0.001, None)];
+        let frame = frame(&cells, &["discharge_capacity_*", "electrolyte_*"], 10).unwrap();
+        assert_eq!((frame.rows[0].truth, frame.rows[1].truth), (40.0, 500.0));
+        assert_eq!(frame.rows[1].label, 500.0_f64.log10());
+        assert_eq!(frame.rows[2].set_aside.as_deref(), Some("no cycle life is known"));
+        assert!((frame.physical(1, frame.rows[1].label) - 500.0).abs() < 1e-9);
+        let mass = frame.inputs.iter().find(|c| c.name == "electrolyte_mass").unwrap();
+        assert_eq!((mass.unit.as_str(), mass.values.as_slice()), ("g", &[0.01, 0.005, 0.001][..]));
+    }
+
+    #[test]
+    fn a_cell_that_dies_within_the_window_is_set_aside() {
+        let frame = frame(&[cell("A", 0.01, None), cell("B", 0.005, None)], &["discharge_capacity_slope"], 50);
+        let frame = frame.unwrap();
+        assert!(frame.rows[0].set_aside.as_ref().unwrap().contains("within the first 50 cycles"));
+        assert!(!frame.is_usable(0) && frame.rows[1].truth.is_nan());
+    }
+
+    #[test]
+    fn what_a_pattern_finds_for_no_cell_is_left_out_and_what_is_named_is_an_error() {
+        let cells = [cell("A", 0.01, None)];
+        let found = frame(&cells, &["*"], 10).unwrap();
+        assert!(found.inputs.iter().all(|c| c.values[0].is_finite()));
+        let name = early::catalogue().find(|d| d.needs.contains(&Need::Gitt)).unwrap().name;
+        assert!(found.inputs.iter().all(|c| c.name != name));
+        let error = frame(&cells, &[name], 10).unwrap_err();
+        assert!(error.to_string().contains("GITT"), "{error}");
+        assert!(matches!(frame(&cells, &["nonsense"], 10), Err(FrameError::UnknownDescriptor { .. })));
+    }
+}

@@ -363,6 +363,50 @@ pub(super) mod tests {
         assert_eq!((folds[0].given.len(), folds[0].test.len()), (5, 2));
     }
 
+    /// Eight cells of two rows, in four groups of two.
+    fn grouped_frame() -> Frame {
+        let mut frame = frame(&[2; 8]);
+        for (idx, cell) in frame.cells.iter_mut().enumerate() {
+            cell.group = format!("protocol{}", idx / 2);
+            cell.folds = vec![idx as u32 % 2, idx as u32 / 4];
+        }
+        for row in &mut frame.rows {
+            row.truth = row.cell_idx as f64;
+        }
+        frame
+    }
+
+    #[test]
+    fn no_group_stands_on_both_sides_and_every_cell_is_left_out_once_a_repetition() {
+        let frame = grouped_frame();
+        let folds = SplitConfig::Grouped { folds: 4, repeats: 3 }.folds(&frame).unwrap();
+        assert_eq!(folds.len(), 12);
+        let group = |row: &usize| &frame.cells[frame.rows[*row].cell_idx].group;
+        for fold in &folds {
+            let unseen: Vec<_> = fold.test.iter().map(group).collect();
+            assert!(fold.train.iter().all(|row| !unseen.contains(&group(row))), "{fold:?}");
+        }
+        for repeat in 0..3 {
+            let own = folds.iter().filter(|f| f.repeat == repeat).flat_map(|f| f.test.clone());
+            let mut rows: Vec<usize> = own.collect();
+            rows.sort_unstable();
+            assert_eq!(rows, (0..16).collect::<Vec<_>>());
+        }
+        assert!(matches!(SplitConfig::Grouped { folds: 5, repeats: 1 }.folds(&frame), Err(SplitError::Grouped(_))));
+    }
+
+    #[test]
+    fn stated_folds_are_those_of_the_source() {
+        let mut frame = grouped_frame();
+        let folds = SplitConfig::Stated.folds(&frame).unwrap();
+        let cells = |f: &Fold| f.test.iter().map(|&row| frame.rows[row].cell_idx).collect::<Vec<_>>();
+        assert_eq!(folds.iter().map(|f| f.repeat).collect::<Vec<_>>(), [0, 0, 1, 1]);
+        assert_eq!(cells(&folds[0]), [0, 0, 2, 2, 4, 4, 6, 6]);
+        assert_eq!(cells(&folds[3]), [4, 4, 5, 5, 6, 6, 7, 7]);
+        frame.cells[3].folds.clear();
+        assert!(matches!(SplitConfig::Stated.folds(&frame), Err(SplitError::NotStated { cell }) if cell == "C3"));
+    }
+
     #[test]
     fn wrong_lists_are_errors_that_name_the_cell() {
         let frame = frame(&[3, 3]);
