@@ -10,7 +10,8 @@ use super::task::Task;
 use crate::dataset::leakage::LeakageReport;
 use crate::device::Backend;
 use crate::model::calibration::CalibrationConfig;
-use crate::prepare::{Fold, nested};
+use crate::prepare::Fold;
+use crate::prepare::nested::{self, Inner};
 
 /// Returns the task with each fold's inner folds behind all folds; `None` where nothing is to be calibrated.
 ///
@@ -23,7 +24,8 @@ pub(super) fn extended(job: &Job) -> Result<Option<Task>, ExperimentError> {
     }
     let (mut folds, mut tiers) = (task.folds.clone(), task.tiers.clone());
     for (fold, own) in task.folds.iter().zip(&task.tiers) {
-        let inner = nested::regroup(&task.frame, fold, 0, config.calibration.folds)?;
+        let inner =
+            nested::regroup(&task.frame, fold, 0, Inner { folds: config.calibration.folds, repeats: 1 })?;
         tiers.extend(inner.iter().map(|_| own.clone()));
         folds.extend(inner.into_iter().map(|f| Fold { name: format!("{}/{}", fold.name, f.name), ..f }));
     }

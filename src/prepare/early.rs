@@ -202,7 +202,8 @@ mod tests {
             stated_capacity_ah: Some(2.0 - fade * f64::from(cycle)),
             ..Record::new(cycle - 1, Phase::Discharge)
         };
-        let attributes = [("electrolyte_mass".to_owned(), Attribute { value: fade, unit: "g".into() })].into();
+        let attributes =
+            [("electrolyte_mass".to_owned(), Attribute { value: fade, unit: "g".into() })].into();
         let facts = CellFacts {
             nominal_capacity_ah: Some(2.0),
             eol_soh: Some(0.8),
@@ -217,7 +218,10 @@ mod tests {
         let inputs: Vec<String> = inputs.iter().map(|name| (*name).to_owned()).collect();
         let window = Window { from: 1, to };
         let targets = [CYCLE_LIFE.to_owned()];
-        Frame::early(cells, &EarlyConfig { inputs: &inputs, stress: &[], window, targets: &targets, log: true })
+        Frame::early(
+            cells,
+            &EarlyConfig { inputs: &inputs, stress: &[], window, targets: &targets, log: true },
+        )
     }
 
     /// 2 Ah less 0.01 Ah a cycle is at 80 % of 2 Ah, 1.6 Ah, in cycle 40.
@@ -235,7 +239,8 @@ mod tests {
 
     #[test]
     fn a_cell_that_dies_within_the_window_is_set_aside() {
-        let frame = frame(&[cell("A", 0.01, None), cell("B", 0.005, None)], &["discharge_capacity_slope"], 50);
+        let frame =
+            frame(&[cell("A", 0.01, None), cell("B", 0.005, None)], &["discharge_capacity_slope"], 50);
         let frame = frame.unwrap();
         assert!(frame.rows[0].set_aside.as_ref().unwrap().contains("within the first 50 cycles"));
         assert!(!frame.is_usable(0) && frame.rows[1].truth.is_nan());

@@ -16,9 +16,18 @@ pub struct Part {
     pub folds: Vec<Fold>,
 }
 
+/// How training cells are dealt into folds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Inner {
+    /// Folds, 2 or more; at most as many as there are cells.
+    pub folds: usize,
+    /// Times that cells of one row are dealt anew, 1 or more; longer cells are dealt once.
+    pub repeats: usize,
+}
+
 /// Separates the training rows of `outer`, the folds of `split`, once more.
 ///
-/// Where the split separates cells, each outer fold is a part, and each of its training cells (or `n_folds` groups of
+/// Where the split separates cells, each outer fold is a part, and each of its training cells (or `inner.folds` groups of
 /// them) is unseen in turn. Where it separates time, all folds are one part: what was given of a cell is cut again, as
 /// many rows before its end as the outer fold has to predict, and at most half of it.
 ///
@@ -28,7 +37,7 @@ pub fn parts(
     split: &SplitConfig,
     frame: &Frame,
     outer: &[Fold],
-    n_folds: usize,
+    inner: Inner,
 ) -> Result<Vec<Part>, SplitError> {
     if let SplitConfig::Time { .. } = split {
         let folds = cut_again(frame, outer);
@@ -36,7 +45,7 @@ pub fn parts(
     }
     let single = outer.len() == 1;
     let part = |(idx, fold): (usize, &Fold)| {
-        let folds = regroup(frame, fold, split.given(), n_folds)?;
+        let folds = regroup(frame, fold, split.given(), inner)?;
         Ok(Part { name: (!single).then(|| fold.name.clone()), outer: vec![idx], folds })
     };
     outer.iter().enumerate().map(part).collect()
@@ -46,22 +55,23 @@ pub fn parts(
 ///
 /// # Errors
 /// [`SplitError::TooFewCells`], and [`SplitError::Grouped`] where each cell is one row.
-pub fn regroup(frame: &Frame, fold: &Fold, given: usize, n_folds: usize) -> Result<Vec<Fold>, SplitError> {
+pub fn regroup(frame: &Frame, fold: &Fold, given: usize, inner: Inner) -> Result<Vec<Fold>, SplitError> {
     let cell = |row: &usize| frame.rows[*row].cell_idx;
     let cells: Vec<usize> = fold.train.iter().map(cell).collect::<BTreeSet<_>>().into_iter().collect();
-    if cells.len() < 2 || n_folds < 2 {
+    if cells.len() < 2 || inner.folds < 2 {
         return Err(SplitError::TooFewCells { fold: fold.name.clone(), found: cells.len() });
     }
     if frame.is_one_row_a_cell() {
-        return split::dealt(frame, &cells, n_folds, fold.repeat);
+        let dealt = |repeat| split::dealt(frame, &cells, inner.folds, repeat);
+        return Ok((0..inner.repeats).map(dealt).collect::<Result<Vec<_>, _>>()?.concat());
     }
-    let n = n_folds.min(cells.len());
+    let n = inner.folds.min(cells.len());
     // What is given of an unseen cell adapts a model to that cell alone: groups would mix them.
     let unseen = |idx: usize| match given {
         0 => cells.iter().copied().skip(idx).step_by(n).collect(),
         _ => vec![cells[idx * cells.len() / n]],
     };
-    let inner = |idx: usize| {
+    let group = |idx: usize| {
         let unseen: Vec<usize> = unseen(idx);
         let train = fold.train.iter().copied().filter(|row| !unseen.contains(&cell(row))).collect();
         let name = |single: &Fold| match unseen.len() {
@@ -71,7 +81,7 @@ pub fn regroup(frame: &Frame, fold: &Fold, given: usize, n_folds: usize) -> Resu
         let left_out = split::leave_out(frame, &unseen, given);
         Fold { name: name(&left_out), train, ..left_out }
     };
-    Ok((0..n).map(inner).collect())
+    Ok((0..n).map(group).collect())
 }
 
 /// Cuts what is given of each cell once more, and keeps every outer test row out.
@@ -119,7 +129,7 @@ mod tests {
                 _ => SplitConfig::Fixed { train: names(&all[1..]), test: names(&all[..1]) },
             };
             let outer = split.folds(&frame).unwrap();
-            let parts = parts(&split, &frame, &outer, n_folds).unwrap();
+            let parts = parts(&split, &frame, &outer, Inner { folds: n_folds, repeats: 1 }).unwrap();
             let covered: Vec<usize> = parts.iter().flat_map(|p| p.outer.clone()).collect();
             prop_assert_eq!(covered, (0..outer.len()).collect::<Vec<_>>());
             for part in &parts {
@@ -140,7 +150,7 @@ mod tests {
         let frame = frame(&[100, 50]);
         let split = SplitConfig::Time { fraction: 0.8, others: true };
         let outer = split.folds(&frame).unwrap();
-        let parts = parts(&split, &frame, &outer, 5).unwrap();
+        let parts = parts(&split, &frame, &outer, Inner { folds: 5, repeats: 1 }).unwrap();
         let [part] = &parts[..] else { panic!("one search for all cells") };
         assert_eq!((part.folds[0].given.len(), part.folds[0].test.len()), (60, 20));
         // Of the other cell, 40 rows are given, one of them unusable.
@@ -152,7 +162,7 @@ mod tests {
         let frame = frame(&[20, 20]);
         let split = SplitConfig::default();
         let outer = split.folds(&frame).unwrap();
-        let refused = parts(&split, &frame, &outer, 5).unwrap_err();
+        let refused = parts(&split, &frame, &outer, Inner { folds: 5, repeats: 1 }).unwrap_err();
         assert!(matches!(refused, SplitError::TooFewCells { found: 1, .. }), "{refused}");
     }
 }

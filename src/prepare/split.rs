@@ -392,7 +392,10 @@ pub(super) mod tests {
             rows.sort_unstable();
             assert_eq!(rows, (0..16).collect::<Vec<_>>());
         }
-        assert!(matches!(SplitConfig::Grouped { folds: 5, repeats: 1 }.folds(&frame), Err(SplitError::Grouped(_))));
+        assert!(matches!(
+            SplitConfig::Grouped { folds: 5, repeats: 1 }.folds(&frame),
+            Err(SplitError::Grouped(_))
+        ));
     }
 
     #[test]
@@ -404,7 +407,9 @@ pub(super) mod tests {
         assert_eq!(cells(&folds[0]), [0, 0, 2, 2, 4, 4, 6, 6]);
         assert_eq!(cells(&folds[3]), [4, 4, 5, 5, 6, 6, 7, 7]);
         frame.cells[3].folds.clear();
-        assert!(matches!(SplitConfig::Stated.folds(&frame), Err(SplitError::NotStated { cell }) if cell == "C3"));
+        assert!(
+            matches!(SplitConfig::Stated.folds(&frame), Err(SplitError::NotStated { cell }) if cell == "C3")
+        );
     }
 
     #[test]

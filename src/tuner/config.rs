@@ -29,6 +29,9 @@ pub struct TunerConfig {
     pub nested: bool,
     /// Most inner folds of a nested search; more cells than that are grouped. Default 5.
     pub inner_folds: usize,
+    /// Times that the training cells are dealt into other folds, where each cell is one row; the more, the less chance
+    /// chooses. Default 1.
+    pub inner_repeats: usize,
     /// Which epoch of a trial counts. Default `last`.
     pub epoch: EpochChoice,
     /// Trials evaluated together by one worker where their shapes agree, 1 or more. Default 1.
@@ -71,6 +74,7 @@ impl Default for TunerConfig {
             seed: None,
             nested: true,
             inner_folds: 5,
+            inner_repeats: 1,
             epoch: EpochChoice::default(),
             together: 1,
             retries: 0,

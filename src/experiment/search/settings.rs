@@ -72,6 +72,7 @@ fn ranges(tuner: &TunerConfig) -> Vec<Problem> {
         ("executions", f64::from(tuner.executions), 1.0),
         ("members", f64::from(tuner.members.unwrap_or(1)), 1.0),
         ("inner_folds", tuner.inner_folds as f64, 2.0),
+        ("inner_repeats", tuner.inner_repeats as f64, 1.0),
         ("together", tuner.together as f64, 1.0),
         ("min_epochs", f64::from(tuner.min_epochs), 1.0),
         ("factor", f64::from(tuner.factor), 2.0),

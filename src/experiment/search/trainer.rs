@@ -21,7 +21,8 @@ use crate::experiment::population::{self, Job as Together};
 use crate::experiment::task::{Cells, Task};
 use crate::experiment::{artifact, latency, score};
 use crate::file::{self, FileError};
-use crate::prepare::{Part, nested};
+use crate::prepare::Part;
+use crate::prepare::nested::{self, Inner};
 use crate::train::{CheckpointError, EpochReport, FitError, Interrupt, Observe, StopReason};
 use crate::tuner::config::EpochChoice;
 use crate::tuner::evaluate::EvaluateError;
@@ -66,7 +67,8 @@ impl Trainer {
             let outer = (0..task.folds.len()).collect();
             return Ok(vec![Part { name: None, outer, folds: task.folds.clone() }]);
         }
-        Ok(nested::parts(&settings.base.split, &task.frame, &task.folds, settings.tuner.inner_folds)?)
+        let inner = Inner { folds: settings.tuner.inner_folds, repeats: settings.tuner.inner_repeats };
+        Ok(nested::parts(&settings.base.split, &task.frame, &task.folds, inner)?)
     }
 
     /// Makes a trial's experiment and its data ready.

@@ -33,7 +33,7 @@ pub struct Header {
     pub seed: u64,
     /// Most epochs of a trial; may change.
     pub epochs: u32,
-    /// Settings; all may change but `executions`, `nested`, `inner_folds` and `epoch`, which say what a metric means.
+    /// Settings; all may change but `executions`, `nested`, `inner_folds`, `inner_repeats` and `epoch`, which say what a metric means.
     pub config: TunerConfig,
 }
 
@@ -103,6 +103,7 @@ fn meaning_differences(old: &TunerConfig, new: &TunerConfig) -> Vec<String> {
         ("executions", old.executions.to_string(), new.executions.to_string()),
         ("nested", old.nested.to_string(), new.nested.to_string()),
         ("inner_folds", old.inner_folds.to_string(), new.inner_folds.to_string()),
+        ("inner_repeats", old.inner_repeats.to_string(), new.inner_repeats.to_string()),
         ("epoch", format!("{:?}", old.epoch).to_lowercase(), format!("{:?}", new.epoch).to_lowercase()),
     ];
     let differ = pairs.iter().filter(|(_, old, new)| old != new);
