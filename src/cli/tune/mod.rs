@@ -88,12 +88,17 @@ fn title(folder: &Path, globals: &Globals) -> String {
 /// Returns a study as reports draw it.
 fn drawn<'a>(study: &'a Study, title: &'a str) -> Search<'a> {
     let header = study.header();
+    let unit_of: &dyn Fn(&str) -> String = if plan::is_early(study.folder()) {
+        &|name| metric::unit(name, true).to_owned()
+    } else {
+        &|name| metric::unit(name, false).to_owned()
+    };
     Search {
         name: title,
         space: &header.space,
         objectives: &header.objectives,
         trials: study.trials(),
-        unit_of: &|name| metric::find(name).map_or("", |m| m.unit).trim_start_matches('1').to_owned(),
+        unit_of,
         notes: &[],
     }
 }

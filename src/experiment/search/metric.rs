@@ -59,6 +59,16 @@ const fn metric(
     TrialMetric { name, unit, direction, doc }
 }
 
+/// Returns the unit of a metric, empty for a ratio; of whole cells (`is_early`) lives are asked for, not capacities.
+pub fn unit(name: &str, is_early: bool) -> &'static str {
+    match find(name).map_or("", |m| m.unit) {
+        "Ah" if is_early => "cycles",
+        "SoH^2" if is_early => "",
+        "1" => "",
+        unit => unit,
+    }
+}
+
 /// Returns the metric of a name.
 pub fn find(name: &str) -> Option<&'static TrialMetric> {
     CATALOGUE.iter().find(|m| m.name == name)

@@ -173,6 +173,11 @@ impl Plan {
     }
 }
 
+/// Returns whether a study's folder asks for lives or tiers of whole cells.
+pub fn is_early(folder: &Path) -> bool {
+    parse::read(&folder.join(EXPERIMENT), &[]).is_ok_and(|config| config.kind.is_early())
+}
+
 /// Returns the folders of a search's studies below `folder`, itself or one a part.
 pub fn studies(folder: &Path) -> Vec<PathBuf> {
     if folder.join(SEARCH).exists() {
