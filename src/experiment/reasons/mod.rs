@@ -243,7 +243,7 @@ impl Reasons {
         let growths = |all: &[Growth]| all.iter().take(MOST_SUMMED).map(|g| (g.name.clone(), g.mean)).collect();
         if self.inputs.is_empty() {
             return ReasonsSummary {
-                unit: format!("{} [{}]", self.permutation.loss, self.permutation.unit),
+                unit: format!("growth of {}", self.permutation.loss),
                 inputs: growths(&self.permutation.correlated),
                 families: growths(&self.permutation.families),
                 kuncheva: None,

@@ -90,11 +90,13 @@ fn rank(group: &ColumnGroup, ranks: &[f64]) -> f64 {
 
 /// Returns the groups of correlated inputs that may matter most, and how many may matter at all.
 fn correlated(rows: &[Vec<f64>], names: &[String], ranks: &[f64]) -> (Vec<ColumnGroup>, usize) {
-    let column = |c: usize| rows.iter().map(|row| row[c]).collect::<Vec<f64>>();
-    let columns: Vec<Vec<f64>> = (0..names.len()).map(column).collect();
+    let used: Vec<usize> = (0..names.len()).filter(|&c| ranks[c] > 0.0).collect();
+    let column = |&c: &usize| rows.iter().map(|row| row[c]).collect::<Vec<f64>>();
+    let columns: Vec<Vec<f64>> = used.iter().map(column).collect();
     let slices: Vec<&[f64]> = columns.iter().map(Vec::as_slice).collect();
-    let mut groups = importance::correlated(&slices, names, CORRELATED);
-    groups.retain(|group| rank(group, ranks) > 0.0);
+    let own: Vec<String> = used.iter().map(|&c| names[c].clone()).collect();
+    let mut groups = importance::correlated(&slices, &own, CORRELATED);
+    groups.iter_mut().flat_map(|group| &mut group.columns).for_each(|column| *column = used[*column]);
     groups.sort_by(|a, b| rank(b, ranks).total_cmp(&rank(a, ranks)));
     let n = groups.len();
     groups.truncate(MOST_GROUPS);

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::{OF_LIVES, OF_TIERS, count, plain, reading, share, signed, with_unit};
+use super::{OF_LIVES, OF_TIERS, beside, count, grown, plain, reading, share, signed, spread, with_unit};
 use crate::experiment::config::Kind;
 use crate::experiment::reasons::{CellReasons, Growth, Permutation, Reasons, ReasonsSummary, Weight};
-use crate::experiment::score::{Metric, Metrics, TierOutcome};
+use crate::experiment::score::{Metrics, TierOutcome};
 use crate::experiment::{Comparison, Outcome};
+use crate::report::number;
 use crate::report::table::{aligned, leak_remark, remarks};
 
 /// Most inputs and groups of a table of reasons.
@@ -62,12 +63,8 @@ fn metrics(
 ) -> String {
     let columns = columns(kind);
     let mut rows = vec![std::iter::once(String::new()).chain(columns.iter().map(|c| c.1.to_owned())).collect()];
-    let cell = |metric: &str, m: &Metric| match m.sd {
-        Some(sd) => format!("{} ± {}", reading(metric, m.mean), reading(metric, sd)),
-        None => reading(metric, m.mean),
-    };
     let mut push = |name: String, metrics: &Metrics| {
-        let cell = |c: &(&str, &str)| metrics.get(c.0).map_or_else(|| "–".into(), |m| cell(c.0, m));
+        let cell = |c: &(&str, &str)| metrics.get(c.0).map_or_else(|| "–".into(), |m| spread(c.0, m.mean, m.sd));
         rows.push(std::iter::once(name).chain(columns.iter().map(cell)).collect());
     };
     models.iter().for_each(|(name, metrics)| push(name.clone(), metrics));
@@ -95,6 +92,12 @@ fn named<'a>(
     found
 }
 
+/// Returns the references of one metric.
+pub(super) fn of_metric(comparison: &Comparison, metric: &str) -> Vec<(String, f64)> {
+    let named = named(&comparison.references, columns(comparison.kind));
+    named.into_iter().filter_map(|(name, values)| Some((name, *values.get(metric)?))).collect()
+}
+
 fn confusion(tiers: &TierOutcome) -> String {
     let mut text = format!("tiers   {}\nconfusion, cells in rows by tier, in columns by prediction\n", tiers.rule);
     let mut rows = vec![[&[String::new()][..], &tiers.names].concat()];
@@ -107,14 +110,14 @@ fn confusion(tiers: &TierOutcome) -> String {
 
 fn reasons_lines(summary: &ReasonsSummary) -> String {
     let list = |all: &[(String, f64)]| {
-        all.iter().map(|(name, v)| format!("{name} {}", signed(*v))).collect::<Vec<_>>().join(", ")
+        all.iter().map(|(name, v)| format!("{name} {}", number::digits(*v, 3))).collect::<Vec<_>>().join(", ")
     };
     let agree = summary.kuncheva.map_or_else(String::new, |k| format!(" · folds agree by {} (Kuncheva)", share(k)));
     format!(
         "inputs  {} [{}]{agree}\nfamily  {}\n",
-        list(&summary.inputs).replace('+', ""),
+        list(&summary.inputs),
         summary.unit,
-        list(&summary.families).replace('+', "")
+        list(&summary.families)
     )
 }
 
@@ -126,8 +129,7 @@ fn verdict(comparison: &Comparison) -> String {
     let mean = |m: &Metrics| m.get(metric).map(|m| m.mean);
     let scored = || comparison.models.iter().filter_map(|m| Some((m.name.clone(), mean(&m.metrics)?)));
     let Some((name, value)) = scored().next() else { return String::new() };
-    let references = named(&comparison.references, columns);
-    let published = references.iter().filter_map(|(n, v)| Some((n.clone(), *v.get(metric)?)));
+    let published = of_metric(comparison, metric).into_iter();
     let measured = comparison.baselines.iter().filter_map(|(n, m)| Some((n.clone(), mean(m)?)));
     let (beaten, not): (Vec<_>, Vec<_>) = published.chain(measured).partition(|(_, v)| beats(value, *v));
     let one = |(n, v): &(String, f64)| format!("{} {}", plain(n), reading(metric, *v));
@@ -184,7 +186,7 @@ fn permutation(found: &Permutation) -> String {
     );
     for (what, growths) in [("family", &found.families), ("inputs that correlate", &found.correlated)] {
         let head = [what, "growth", "sd"].map(String::from).to_vec();
-        let row = |g: &Growth| vec![g.name.clone(), signed(g.mean), format!("{:.3}", g.sd)];
+        let row = |g: &Growth| vec![g.name.clone(), grown(&found.loss, g.mean), beside(&found.loss, g.sd, g.mean)];
         let rows: Vec<_> = std::iter::once(head).chain(growths.iter().take(MOST_ROWS).map(row)).collect();
         text.push_str(&format!("{}{}", aligned(&rows), more(growths.len())));
     }
