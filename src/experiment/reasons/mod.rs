@@ -12,6 +12,8 @@
 mod attribution;
 mod cell;
 mod permutation;
+#[cfg(test)]
+mod tests;
 mod weight;
 
 use std::path::Path;

@@ -128,7 +128,7 @@ fn section(canvas: &mut Canvas, (room, top): (&Room, f64), (head, cell): (&str, 
         canvas.line((to, y), (to, y + ROOM), &Pen::new(GREY, 0.8));
         canvas.text((WIDTH - MARGIN, y + BAR - 2.0), &signed(step.adds), Font::new(11, INK).end());
     }
-    let sum = format!("= {}", signed(cell.margin));
+    let sum = format!("= {}", signed(cell.margin).trim_start_matches('+'));
     canvas.text((WIDTH - MARGIN, bottom + 14.0), &sum, Font::new(11, INK).end());
     bottom + 26.0
 }

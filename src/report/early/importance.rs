@@ -1,7 +1,7 @@
 //! Pictures of what a model rests on: weights of inputs and families, and what shuffling does to the loss.
 
 use super::bars::{Bar, Bars};
-use super::{beside, grown, plain, reading, share, spread};
+use super::{beside, grown, plain, reading, share, spread, weight};
 use crate::experiment::Comparison;
 use crate::experiment::config::Kind;
 use crate::experiment::reasons::{Growth, Reasons, Weight};
@@ -28,12 +28,12 @@ pub(super) fn families(reasons: &Reasons) -> Option<Figure> {
 fn weights(reasons: &Reasons, weights: &[Weight], what: &str) -> Option<Figure> {
     let stability = reasons.stability.as_ref()?;
     let bar = |w: &Weight| {
-        let sd = w.sd.map_or_else(String::new, |sd| format!(" ± {sd:.3}"));
+        let sd = w.sd.map_or_else(String::new, |sd| format!(" ± {}", weight(&reasons.unit, sd)));
         Bar {
             name: w.name.clone(),
             value: w.mean,
             sd: w.sd,
-            beside: vec![format!("{:.3}{sd}", w.mean), format!("{:.0} %", 100.0 * w.top_share)],
+            beside: vec![format!("{}{sd}", weight(&reasons.unit, w.mean)), format!("{:.0} %", 100.0 * w.top_share)],
             colour: TRIAL,
         }
     };
@@ -47,7 +47,7 @@ fn weights(reasons: &Reasons, weights: &[Weight], what: &str) -> Option<Figure> 
     let drawn = Bars { bars: &bars, label: &label, heads: &["mean ± sd of folds", &first], marks: &[] };
     let bottom = drawn.draw(&mut canvas, (MARGIN, WIDTH - MARGIN), top);
     let more = weights.len().saturating_sub(MOST_BARS);
-    let more = (more > 0).then(|| format!("{more} more {what}, each at most {:.3}.", weights[MOST_BARS].mean));
+    let more = (more > 0).then(|| format!("{more} more {what}, each at most {}.", weight(&reasons.unit, weights[MOST_BARS].mean)));
     Some(canvas.finish(bottom, &more.into_iter().collect::<Vec<_>>()))
 }
 

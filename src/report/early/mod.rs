@@ -86,6 +86,12 @@ fn share(value: f64) -> String {
     }
 }
 
+/// Returns a weight of an input in its unit; logarithms of lives are small numbers.
+fn weight(unit: &str, value: f64) -> String {
+    let decimals = if unit == "log10 cycles" { 4 } else { 3 };
+    format!("{value:.decimals$}")
+}
+
 /// Returns a number with its sign and three significant digits.
 fn signed(value: f64) -> String {
     let text = number::digits(value.abs(), 3);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{OF_LIVES, OF_TIERS, beside, count, grown, plain, reading, share, signed, spread, with_unit};
+use super::{OF_LIVES, OF_TIERS, beside, count, grown, plain, reading, share, signed, spread, weight, with_unit};
 use crate::experiment::config::Kind;
 use crate::experiment::reasons::{CellReasons, Growth, Permutation, Reasons, ReasonsSummary, Weight};
 use crate::experiment::score::{Metrics, TierOutcome};
@@ -78,7 +78,7 @@ fn metrics(
 
 /// Returns the references by name and metric: a name that ends in `_<metric>` stands for that metric, any other one for the
 /// first.
-fn named<'a>(
+pub(super) fn named<'a>(
     references: &'a BTreeMap<String, f64>,
     columns: &[(&'static str, &str)],
 ) -> BTreeMap<String, BTreeMap<&'a str, f64>> {
@@ -153,8 +153,8 @@ pub fn reasons(reasons: &Reasons) -> String {
     let mut text = format!("{} · {} · {} inputs\n", reasons.task, reasons.model.name(), reasons.n_inputs);
     if !reasons.inputs.is_empty() {
         text.push_str(&format!("weight [{}]: mean of abs(contribution) over cells never seen\n", reasons.unit));
-        text.push_str(&weights(&reasons.inputs, "input"));
-        text.push_str(&weights(&reasons.families, "family"));
+        text.push_str(&weights(&reasons.unit, &reasons.inputs, "input"));
+        text.push_str(&weights(&reasons.unit, &reasons.families, "family"));
     }
     if let Some(s) = &reasons.stability {
         let kuncheva = s.kuncheva.map_or_else(|| "–".into(), share);
@@ -165,11 +165,11 @@ pub fn reasons(reasons: &Reasons) -> String {
     text
 }
 
-fn weights(weights: &[Weight], what: &str) -> String {
+fn weights(unit: &str, weights: &[Weight], what: &str) -> String {
     let head = [what, "weight", "sd", "mean rank", "in the first"].map(String::from).to_vec();
     let row = |w: &Weight| {
-        let sd = w.sd.map_or_else(String::new, |sd| format!("{sd:.3}"));
-        vec![w.name.clone(), format!("{:.3}", w.mean), sd, format!("{:.1}", w.mean_rank), format!("{:.0} %", 100.0 * w.top_share)]
+        let sd = w.sd.map_or_else(String::new, |sd| weight(unit, sd));
+        vec![w.name.clone(), weight(unit, w.mean), sd, format!("{:.1}", w.mean_rank), format!("{:.0} %", 100.0 * w.top_share)]
     };
     let rows: Vec<_> = std::iter::once(head).chain(weights.iter().take(MOST_ROWS).map(row)).collect();
     format!("{}{}", aligned(&rows), more(weights.len()))
@@ -206,13 +206,13 @@ pub fn cell(reasons: &Reasons, cell: &CellReasons) -> String {
     }
     let towards = cell.predicted_tier.as_ref().map_or_else(|| reasons.unit.clone(), |t| format!("towards {t}"));
     let mut rows = vec![["input", "value", "median", &towards].map(String::from).to_vec()];
-    rows.push(vec!["start".into(), String::new(), String::new(), signed(cell.start)]);
+    rows.push(vec!["start".into(), String::new(), String::new(), signed(cell.start).trim_start_matches('+').into()]);
     for c in &cell.contributions {
         let value = c.value.map_or_else(|| "missing".into(), |v| with_unit(v, &c.unit));
         rows.push(vec![c.input.clone(), value, with_unit(c.median, &c.unit), signed(c.adds)]);
     }
     rows.push(vec!["all other inputs".into(), String::new(), String::new(), signed(cell.others)]);
-    rows.push(vec!["sum".into(), String::new(), String::new(), signed(cell.margin)]);
+    rows.push(vec!["sum".into(), String::new(), String::new(), signed(cell.margin).trim_start_matches('+').into()]);
     text.push_str(&aligned(&rows));
     text.push_str(&remarks(reasons.synthetic, false, &[]));
     text
