@@ -8,7 +8,7 @@ use crate::device::Backend;
 use crate::experiment::Comparison;
 use crate::experiment::compare::{self, CompareContext};
 use crate::file;
-use crate::report::{Figure, table};
+use crate::report::{Figure, early, table};
 use crate::train::Observe;
 
 /// Fits each model of the experiments on the same folds: physics, linear, dense, hybrid, their ablations and baselines.
@@ -60,6 +60,8 @@ fn store(comparison: &Comparison, folder: &Path) -> anyhow::Result<PathBuf> {
     file::create_folder(folder)?;
     let stem = folder.join(&comparison.task);
     file::write_json(&stem.with_extension("json"), comparison)?;
-    Figure::of(comparison).save(&stem)?;
+    let figure =
+        if comparison.kind.is_early() { early::comparison(comparison) } else { Figure::of(comparison) };
+    figure.save(&stem)?;
     Ok(stem)
 }

@@ -56,9 +56,10 @@ fn of_experiment(error: &ExperimentError) -> Option<u8> {
         ExperimentError::Interrupted { .. }
         | ExperimentError::SearchInterrupted { .. }
         | ExperimentError::Stopped => Some(INTERRUPTED),
-        ExperimentError::Config(_) | ExperimentError::Device(_) | ExperimentError::UnknownCell { .. } => {
-            Some(USAGE)
-        }
+        ExperimentError::Config(_)
+        | ExperimentError::Device(_)
+        | ExperimentError::UnknownCell { .. }
+        | ExperimentError::UnexplainedCell { .. } => Some(USAGE),
         _ => None,
     }
 }

@@ -60,7 +60,7 @@ pub(super) fn shown(path: &Path, root: &Path) -> PathBuf {
     path.strip_prefix(root).unwrap_or(path).to_path_buf()
 }
 
-/// A progress bar over epochs.
+/// A progress bar over epochs, or over models that have none.
 pub(super) struct Progress {
     bar: ProgressBar,
     drawn: Instant,
@@ -71,10 +71,7 @@ impl Progress {
     pub(super) fn new(label: &str, epochs: u32, quiet: bool) -> Self {
         let target = if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
         let bar = ProgressBar::with_draw_target(Some(u64::from(epochs)), target);
-        let template = "{prefix:<10} {bar:32} epoch {pos}/{len}  {msg}  eta {eta}";
-        if let Ok(style) = ProgressStyle::with_template(template) {
-            bar.set_style(style);
-        }
+        bar.set_style(style("epoch"));
         bar.set_prefix(label.to_owned());
         Self { bar, drawn: Instant::now() }
     }
@@ -101,6 +98,21 @@ impl Observe for Progress {
         }
         Ok(())
     }
+
+    fn fitted(&mut self, done: usize, total: usize) -> Result<(), FileError> {
+        if self.bar.length() != Some(total as u64) {
+            self.bar.set_length(total as u64);
+        }
+        self.bar.set_style(style("model"));
+        self.bar.set_position(done as u64);
+        Ok(())
+    }
+}
+
+/// Returns the look of a bar that counts `what`.
+fn style(what: &str) -> ProgressStyle {
+    let template = format!("{{prefix:<10}} {{bar:32}} {what} {{pos}}/{{len}}  {{msg}}  eta {{eta}}");
+    ProgressStyle::with_template(&template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
 impl Drop for Progress {

@@ -8,6 +8,7 @@ pub mod devices;
 pub mod evaluate;
 pub mod experiment;
 pub mod experiments;
+pub mod explain;
 pub mod train;
 pub mod tune;
 
@@ -78,6 +79,7 @@ enum Command {
     Tune(tune::Args),
     Evaluate(evaluate::Args),
     Compare(compare::Args),
+    Explain(explain::Args),
     #[command(subcommand)]
     Experiments(experiments::Command),
     #[command(subcommand)]
@@ -110,6 +112,7 @@ fn dispatch(command: &Command, globals: &Globals) -> anyhow::Result<()> {
         Command::Tune(a) => tune::run(a, globals),
         Command::Evaluate(a) => evaluate::run(a, globals),
         Command::Compare(a) => compare::run(a, globals),
+        Command::Explain(a) => explain::run(a, globals),
         Command::Experiments(a) => experiments::run(a, globals),
         Command::Datasets(a) => datasets::run(a, globals),
         Command::Devices(a) => devices::run(a, globals),

@@ -1,6 +1,6 @@
 //! `fadecast train`: runs an experiment, or goes on with a run.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::experiment::{INTERRUPT, Overrides, Progress, catch_interrupt, read, stamp};
 use super::{Globals, print};
@@ -8,8 +8,9 @@ use crate::device::Backend;
 use crate::experiment::folder::RunFolder;
 use crate::experiment::run::{self, RunContext};
 use crate::experiment::task::Task;
-use crate::experiment::{ExperimentConfig, Outcome};
-use crate::report::table;
+use crate::experiment::{ExperimentConfig, Outcome, Reasons};
+use crate::file;
+use crate::report::{early, table};
 
 /// Trains the model of an experiment and reports it beside its baselines.
 #[derive(Debug, clap::Args)]
@@ -36,15 +37,32 @@ pub(super) fn run(args: &Args, globals: &Globals) -> anyhow::Result<()> {
         Some(run) => resume(run, globals)?,
         None => start(args, globals)?,
     };
+    let figures = draw(&outcome, &globals.root)?;
     if globals.json {
         return print(&serde_json::to_string(&outcome)?);
     }
     let run = outcome.run.display();
     let seconds = outcome.seconds;
     print(&format!(
-        "{}run     {run}    (resume, evaluate: use this path or `latest`)\ntime    {seconds:.1} s\n",
+        "{}{figures}run     {run}    (resume, evaluate: use this path or `latest`)\ntime    {seconds:.1} s\n",
         table::run(&outcome)
     ))
+}
+
+/// Draws the figures of lives and tiers into the run's folder and says where they are.
+fn draw(outcome: &Outcome, root: &Path) -> anyhow::Result<String> {
+    if !outcome.kind.is_early() {
+        return Ok(String::new());
+    }
+    let folder = root.join(&outcome.run).join("figures");
+    let reasons = Reasons::load(&root.join(&outcome.run))?;
+    file::create_folder(&folder)?;
+    let mut stems = Vec::new();
+    for (stem, figure) in early::figures(outcome, &reasons) {
+        figure.save(&folder.join(stem))?;
+        stems.push(stem);
+    }
+    Ok(format!("figures {}/{{{}}}.png, .svg\n", outcome.run.join("figures").display(), stems.join(",")))
 }
 
 fn start(args: &Args, globals: &Globals) -> anyhow::Result<Outcome> {

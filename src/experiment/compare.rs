@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::config::{ExperimentConfig, ModelKind};
+use super::config::{ExperimentConfig, Kind, ModelKind};
 use super::error::ExperimentError;
 use super::fitted::{FitContext, Fitted};
 use super::parse;
@@ -20,6 +20,8 @@ use crate::train::{Interrupt, Observe};
 pub struct Comparison {
     /// Name of the experiment.
     pub task: String,
+    /// Kind of the question.
+    pub kind: Kind,
     /// Unit of the label and of its errors.
     pub unit: String,
     /// One line about the data.
@@ -129,6 +131,7 @@ pub fn compare(
 fn begin(name: &str, config: &ExperimentConfig, task: &Task) -> Comparison {
     Comparison {
         task: name.into(),
+        kind: config.kind,
         unit: task.unit().into(),
         data: task.summary.clone(),
         leakage: task.leakage.to_string(),

@@ -123,6 +123,20 @@ pub enum ExperimentError {
         /// Cells that are there.
         present: String,
     },
+    /// Occurs when a run holds no reasons.
+    #[error("run `{run}` has no reasons: only finished runs of kind `life` or `tier` have them; train one")]
+    NoReasons {
+        /// The run.
+        run: PathBuf,
+    },
+    /// Occurs when a run says nothing of a cell.
+    #[error("the run says nothing of a cell `{cell}`; it left out {present}")]
+    UnexplainedCell {
+        /// Cell that was asked for.
+        cell: String,
+        /// Cells that have reasons.
+        present: String,
+    },
     /// Occurs when an input gives the label away.
     #[error(
         "inputs.descriptors: an input gives the label away{sentences}\nremove it, or set inputs.allow_leak = true"

@@ -9,6 +9,8 @@
 //! | `model.json`, `weights.safetensors` | fitted model |
 //! | `metrics.json` | the object of `--json` |
 //! | `predictions.parquet` | one row a predicted discharge |
+//! | `reasons.json` | which inputs a model of lives or tiers rests on, over all cells and for each |
+//! | `figures/` | pictures of a model of lives or tiers |
 //! | `model_card.md` | what it is, for people |
 
 use std::path::{Path, PathBuf};

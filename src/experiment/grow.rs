@@ -20,6 +20,7 @@ const AT_A_TIME: usize = 16;
 pub(super) fn grow(jobs: &[Job], fitted: &mut [Fitted], context: FitContext) -> Result<(), ExperimentError> {
     let places = places(jobs);
     let mut grown: Vec<Trees> = Vec::new();
+    context.observe.fitted(0, places.len()).map_err(crate::train::FitError::Observe)?;
     for chunk in places.chunks(AT_A_TIME) {
         if context.interrupt.reason().is_some() {
             break;

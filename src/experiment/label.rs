@@ -84,24 +84,31 @@ pub(super) fn rule(tiers: &Tiers, frame: &Frame) -> String {
     match tiers {
         Tiers::Cuts { cuts } => {
             let unit = &frame.targets[0].unit;
-            let steps = cuts.iter().zip(&names[1..]).map(|(cut, name)| format!(", {name} above {cut:.4}"));
+            let steps =
+                cuts.iter().zip(&names[1..]).map(|(cut, name)| format!(", {name} above {}", short(*cut)));
             format!(
-                "{} [{unit}]: {} at most {:.4}{}",
+                "{} [{unit}]: {} at most {}{}",
                 target(0),
                 names[0],
-                cuts[0],
+                short(cuts[0]),
                 steps.collect::<String>()
             )
         }
         Tiers::Centroids { centroids, mean, sd } => {
             let value = |c: &[f64]| {
-                let one = |idx: usize| format!("{} {:.4}", target(idx), c[idx] * sd[idx] + mean[idx]);
+                let one = |idx: usize| format!("{} {}", target(idx), short(c[idx] * sd[idx] + mean[idx]));
                 (0..c.len()).map(one).collect::<Vec<_>>().join(", ")
             };
             let parts = names.iter().zip(centroids).map(|(name, c)| format!("{name} around {}", value(c)));
             parts.collect::<Vec<_>>().join("; ")
         }
     }
+}
+
+/// Returns a number with four decimals at most.
+fn short(value: f64) -> String {
+    let text = format!("{value:.4}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 #[cfg(test)]

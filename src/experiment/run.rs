@@ -12,6 +12,7 @@ use super::fitted::{FitContext, Fitted};
 use super::folder::{RunFolder, RunState, resolved_toml};
 use super::population::{self, architecture};
 use super::predictions;
+use super::reasons::{REASONS, Reasons, ReasonsSummary};
 use super::score::{self, Metrics, TierOutcome};
 use super::task::Task;
 use crate::device::Backend;
@@ -34,6 +35,9 @@ pub struct Outcome {
     /// How well tiers are told apart, for `tier`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub tiers: Option<TierOutcome>,
+    /// Which inputs and families it rests on, for `life` and `tier`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reasons: Option<ReasonsSummary>,
     /// Metrics of the baselines on the same rows.
     pub baselines: BTreeMap<String, Metrics>,
     /// Published or measured figures that the experiment names.
@@ -174,6 +178,11 @@ fn carry_out(
     let run = folder.path().strip_prefix(context.root).unwrap_or(folder.path());
     let mut outcome = outcome(&state.experiment, config, task, &fitted, &predicted);
     outcome.run = run.into();
+    if config.kind.is_early() {
+        let reasons = Reasons::find((&state.experiment, config, task), &fitted, &predicted, context.backend)?;
+        outcome.reasons = Some(reasons.summary());
+        file::write_json(&folder.file(REASONS), &reasons)?;
+    }
     outcome.seconds = begin.elapsed().as_secs_f64();
     predictions::write(&folder.file("predictions.parquet"), task, &predicted)?;
     file::write_json(&folder.file("metrics.json"), &outcome)?;
@@ -202,6 +211,7 @@ pub fn outcome(
         unit: task.unit().into(),
         metrics: score::score(task, predicted),
         tiers: score::tiers(task, predicted),
+        reasons: None,
         baselines: score::baselines(config, task),
         references: config.references.clone(),
         leak_allowed: config.inputs.allow_leak && !task.leakage.is_ok(),

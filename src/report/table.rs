@@ -1,5 +1,6 @@
 //! Tables as text: one row a model, one column a fold, figures in the unit of the label.
 
+use super::early;
 use crate::experiment::score::{Metric, Metrics};
 use crate::experiment::{Comparison, Outcome};
 
@@ -8,17 +9,16 @@ const MOST_COLUMNS: usize = 8;
 
 /// Returns the table of one run.
 pub fn run(outcome: &Outcome) -> String {
+    if outcome.kind.is_early() {
+        return early::table::run(outcome);
+    }
     let rows = vec![(outcome.model.name().to_owned(), &outcome.metrics)];
     let title = format!("{}, RMSE [{}] on cells or times never seen", outcome.task, outcome.unit);
     let mut text = table(&title, &rows, outcome.baselines.iter().map(|(n, m)| (n.clone(), m)).collect());
     text.push_str(&references(&outcome.references));
     text.push_str(&other_metrics(&outcome.metrics));
     text.push_str(&format!("leak    {}\n", outcome.leakage));
-    if outcome.leak_allowed {
-        text.push_str(
-            "LEAK    an input gives the label away; the experiment allows it (inputs.allow_leak)\n",
-        );
-    }
+    text.push_str(leak_remark(outcome.leak_allowed));
     if let Some(n) = outcome.stops.get("diverged") {
         text.push_str(&format!("        {n} networks diverged and are left out of the mean\n"));
     }
@@ -28,6 +28,9 @@ pub fn run(outcome: &Outcome) -> String {
 
 /// Returns the table of a comparison.
 pub fn comparison(comparison: &Comparison) -> String {
+    if comparison.kind.is_early() {
+        return early::table::comparison(comparison);
+    }
     let rows = comparison.models.iter().map(|m| (m.name.clone(), &m.metrics)).collect::<Vec<_>>();
     let title = format!("{}, RMSE [{}] on cells or times never seen", comparison.task, comparison.unit);
     let baselines = comparison.baselines.iter().map(|(n, m)| (n.clone(), m)).collect();
@@ -124,7 +127,17 @@ fn verdict(comparison: &Comparison) -> String {
     text
 }
 
-fn remarks(synthetic: bool, tuned_on_test: bool, notes: &[String]) -> String {
+/// Returns the line that says that an input gives the label away.
+pub(super) fn leak_remark(allowed: bool) -> &'static str {
+    if allowed {
+        "LEAK    an input gives the label away; the experiment allows it (inputs.allow_leak)\n"
+    } else {
+        ""
+    }
+}
+
+/// Returns a line a remark.
+pub(super) fn remarks(synthetic: bool, tuned_on_test: bool, notes: &[String]) -> String {
     let mut text = String::new();
     if synthetic {
         text.push_str("note    the cells are synthetic: a simulator made them\n");

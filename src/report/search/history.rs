@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use super::axis::Axis;
-use super::canvas::{BEST, Canvas, MARGIN, Mark, Pen, TRIAL, shade};
-use super::panel::{Marker, Panel, beyond, subtitle};
+use super::marker::{Marker, beyond, subtitle};
 use super::{Search, pareto};
 use crate::report::Figure;
+use crate::report::axis::Axis;
+use crate::report::canvas::{BEST, Canvas, MARGIN, Mark, Pen, TRIAL, shade};
+use crate::report::panel::Panel;
 use crate::tuner::{Objective, Origin, Trial};
 
 /// Budgets that get an entry of their own in the legend.
@@ -19,7 +20,7 @@ pub fn history(search: &Search) -> Figure {
     match search.objectives {
         [first, second, ..] => pareto::pareto(search, first, second),
         [only] => course(search, only),
-        [] => Canvas::new(900.0).finish(search, 40.0, &["The search has no objective.".into()]),
+        [] => Canvas::new(900.0).finish(40.0, &search.noted(&["The search has no objective.".into()])),
     }
 }
 
@@ -61,7 +62,7 @@ fn course(search: &Search, objective: &Objective) -> Figure {
         marker.trial(&mut canvas, trial, (place(trial, *value), &Mark::Star));
     }
     let remarks: Vec<String> = beyond(&y, &values, objective).into_iter().collect();
-    canvas.finish(search, panel.bottom() + 44.0, &remarks)
+    canvas.finish(panel.bottom() + 44.0, &search.noted(&remarks))
 }
 
 /// Draws the best value so far as steps, up to the last trial.

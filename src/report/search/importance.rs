@@ -1,11 +1,11 @@
 //! Importance: how much of the objective's variance each parameter explains, alone and with the others.
 
-use super::canvas::{Canvas, Font, GREY, GRID, INK, MARGIN, Mark, Pen, TRIAL, fitted, width};
+use super::marker::subtitle;
 use super::{Effect, Names, Search, number};
 use crate::report::Figure;
+use crate::report::axis::Axis;
+use crate::report::canvas::{Canvas, Font, GREY, GRID, INK, MARGIN, Mark, Pen, TRIAL, fitted, width};
 use crate::report::figure::COLOURS;
-use crate::report::search::axis::Axis;
-use crate::report::search::panel::subtitle;
 
 /// Most bars.
 const MOST_BARS: usize = 20;
@@ -44,7 +44,7 @@ pub fn importance(search: &Search, effects: &[Effect]) -> Figure {
     let more = rows.len() - drawn.len();
     let rest: f64 = rows[drawn.len()..].iter().map(|e| e.2).fold(0.0, f64::max);
     let more = (more > 0).then(|| format!("{more} more parameters, each at most {:.1} %.", 100.0 * rest));
-    canvas.finish(search, sheet.bottom() + 44.0, &more.into_iter().collect::<Vec<_>>())
+    canvas.finish(sheet.bottom() + 44.0, &search.noted(&more.into_iter().collect::<Vec<_>>()))
 }
 
 /// Returns the effects that are numbers, the greatest total first; estimates below 0 are 0.

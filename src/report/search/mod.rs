@@ -3,12 +3,9 @@
 //! Every picture is drawn with the same few marks: a dot is a completed trial, a cross a failed one, the star the best.
 //! A mark of the SVG says in its tooltip which trial it is. Colours are viridis and those of `[Okabe2008]`.
 
-mod axis;
-mod canvas;
 mod history;
 mod importance;
-mod number;
-mod panel;
+mod marker;
 mod parallel;
 mod pareto;
 mod slice;
@@ -18,6 +15,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
+use super::number;
 use crate::tuner::objective::ranked;
 use crate::tuner::{Direction, Domain, Objective, Param, Space, Status, Trial, Value};
 
@@ -58,6 +56,11 @@ impl std::fmt::Debug for Search<'_> {
 impl<'a> Search<'a> {
     fn objective(&self) -> Option<&'a Objective> {
         self.objectives.first()
+    }
+
+    /// Returns the notes that stand below a figure, the search's own before its `remarks`.
+    fn noted(&self, remarks: &[String]) -> Vec<String> {
+        [self.notes, remarks].concat()
     }
 
     /// Returns the completed trials that report the first objective, by number.

@@ -1,10 +1,11 @@
 //! Parallel coordinates: one upright axis a parameter, one line a trial, coloured by the objective.
 
-use super::axis::Axis;
-use super::canvas::{BEST, Canvas, Font, GREY, INK, MARGIN, Mark, Pen, Point, fitted, shade, width};
-use super::panel::{Marker, Panel, beyond, colour_bar, subtitle};
+use super::marker::{Marker, beyond, colour_bar, subtitle};
 use super::{Effect, Names, Search, jitter, number};
 use crate::report::Figure;
+use crate::report::axis::Axis;
+use crate::report::canvas::{BEST, Canvas, Font, GREY, INK, MARGIN, Mark, Pen, Point, fitted, shade, width};
+use crate::report::panel::Panel;
 use crate::tuner::{Direction, Objective, Param, Status, Trial};
 
 /// Most parameters: with more, lines cannot be followed.
@@ -55,7 +56,7 @@ pub fn parallel(search: &Search, effects: &[Effect]) -> Figure {
     if scored.len() > MOST_LINES {
         remarks.push(format!("The best {MOST_LINES} of {} trials.", number::count(scored.len())));
     }
-    canvas.finish(search, top + HEIGHT + BELOW + 24.0, &remarks)
+    canvas.finish(top + HEIGHT + BELOW + 24.0, &search.noted(&remarks))
 }
 
 fn legend(search: &Search, objective: &Objective) -> Vec<(Mark, String)> {

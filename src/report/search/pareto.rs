@@ -1,10 +1,11 @@
 //! Two objectives against each other: which trials no other beats.
 
 use super::Search;
-use super::axis::Axis;
-use super::canvas::{BEST, Canvas, MARGIN, Mark, Pen, TRIAL};
-use super::panel::{Marker, Panel, beyond, subtitle};
+use super::marker::{Marker, beyond, subtitle};
 use crate::report::Figure;
+use crate::report::axis::Axis;
+use crate::report::canvas::{BEST, Canvas, MARGIN, Mark, Pen, TRIAL};
+use crate::report::panel::Panel;
 use crate::tuner::objective::front;
 use crate::tuner::{Direction, Objective};
 
@@ -52,7 +53,7 @@ pub(super) fn pareto(search: &Search, first: &Objective, second: &Objective) -> 
     let more =
         (more > 0).then(|| format!("The front is that of all objectives; {more} of them are not drawn."));
     let remarks: Vec<String> = cut.into_iter().flatten().chain(more).collect();
-    canvas.finish(search, panel.bottom() + 44.0, &remarks)
+    canvas.finish(panel.bottom() + 44.0, &search.noted(&remarks))
 }
 
 /// Returns the edge of what the front beats: from each point level to the next, then up or down to it.

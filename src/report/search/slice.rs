@@ -1,10 +1,11 @@
 //! Slices: one small panel a parameter, its value against the objective, coloured by the number of the trial.
 
-use super::axis::Axis;
-use super::canvas::{Canvas, Font, INK, MARGIN, Mark, shade};
-use super::panel::{Marker, Panel, beyond, colour_bar, subtitle};
+use super::marker::{Marker, beyond, colour_bar, subtitle};
 use super::{Effect, Names, Search, jitter, number};
 use crate::report::Figure;
+use crate::report::axis::Axis;
+use crate::report::canvas::{Canvas, Font, INK, MARGIN, Mark, shade};
+use crate::report::panel::Panel;
 use crate::tuner::{Objective, Param, Trial};
 
 /// Most panels.
@@ -45,7 +46,8 @@ pub fn slices(search: &Search, effects: &[Effect]) -> Figure {
         let which = if effects.is_empty() { "first" } else { "most important" };
         remarks.push(format!("The {} {which} of {} parameters.", params.len(), number::count(all.len())));
     }
-    canvas.finish(search, top + ROOM.1 * params.len().div_ceil(n_columns).max(1) as f64 - 18.0, &remarks)
+    canvas
+        .finish(top + ROOM.1 * params.len().div_ceil(n_columns).max(1) as f64 - 18.0, &search.noted(&remarks))
 }
 
 struct Slices<'a, 'b> {

@@ -4,8 +4,7 @@ use kuva::plot::colormap::ColorMap;
 use kuva::render::color::Color;
 use kuva::render::render::{PathData, Primitive, Scene, TextAnchor};
 
-use super::Search;
-use crate::report::figure::{COLOURS, Figure};
+use super::figure::{COLOURS, Figure};
 
 /// Colour of titles and names.
 pub(super) const INK: &str = "#222222";
@@ -126,10 +125,10 @@ impl Canvas {
     }
 
     /// Writes the notes below `y` and returns the figure.
-    pub(super) fn finish(mut self, search: &Search, y: f64, remarks: &[String]) -> Figure {
+    pub(super) fn finish(mut self, y: f64, notes: &[String]) -> Figure {
         let room = self.scene.width - 2.0 * MARGIN;
         let mut y = y + 6.0;
-        for note in search.notes.iter().chain(remarks) {
+        for note in notes {
             for line in wrapped(note, 11, room) {
                 y += LINE - 2.0;
                 self.text((MARGIN, y), &line, Font::new(11, GREY));
