@@ -2,6 +2,7 @@
 
 use crate::dataset::import::ImportError;
 use crate::dataset::store::StoreError;
+use crate::descriptor::early::matrix::UnknownName;
 use crate::device::DeviceError;
 use crate::experiment::ExperimentError;
 use crate::experiment::parse::ConfigError;
@@ -42,6 +43,7 @@ pub(super) fn code(error: &anyhow::Error) -> u8 {
                 e.is::<ConfigError>()
                     || e.is::<DeviceError>()
                     || e.is::<FleetError>()
+                    || e.is::<UnknownName>()
                     || e.downcast_ref().is_some_and(|e| matches!(e, StoreError::Name { .. }))
                     || e.downcast_ref()
                         .is_some_and(|e| matches!(e, ImportError::Store(StoreError::Name { .. })))
@@ -59,6 +61,7 @@ fn of_experiment(error: &ExperimentError) -> Option<u8> {
         ExperimentError::Config(_)
         | ExperimentError::Device(_)
         | ExperimentError::UnknownCell { .. }
+        | ExperimentError::UnknownName(_)
         | ExperimentError::UnexplainedCell { .. } => Some(USAGE),
         _ => None,
     }
