@@ -2,6 +2,7 @@
 
 use crate::dataset::import::ImportError;
 use crate::dataset::store::StoreError;
+use crate::descriptor::early::matrix::UnknownName;
 use crate::device::DeviceError;
 use crate::experiment::ExperimentError;
 use crate::experiment::parse::ConfigError;
@@ -42,6 +43,7 @@ pub(super) fn code(error: &anyhow::Error) -> u8 {
                 e.is::<ConfigError>()
                     || e.is::<DeviceError>()
                     || e.is::<FleetError>()
+                    || e.is::<UnknownName>()
                     || e.downcast_ref().is_some_and(|e| matches!(e, StoreError::Name { .. }))
                     || e.downcast_ref()
                         .is_some_and(|e| matches!(e, ImportError::Store(StoreError::Name { .. })))
@@ -57,6 +59,7 @@ fn of_experiment(error: &ExperimentError) -> Option<u8> {
         | ExperimentError::SearchInterrupted { .. }
         | ExperimentError::Stopped => Some(INTERRUPTED),
         ExperimentError::Config(_)
+        | ExperimentError::UnknownName(_)
         | ExperimentError::Device(_)
         | ExperimentError::UnknownCell { .. }
         | ExperimentError::UnexplainedCell { .. } => Some(USAGE),

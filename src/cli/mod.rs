@@ -4,6 +4,7 @@
 
 pub mod compare;
 pub mod datasets;
+pub mod descriptors;
 pub mod devices;
 pub mod evaluate;
 pub mod experiment;
@@ -84,6 +85,8 @@ enum Command {
     Experiments(experiments::Command),
     #[command(subcommand)]
     Datasets(datasets::Command),
+    #[command(subcommand)]
+    Descriptors(descriptors::Command),
     Devices(devices::Args),
 }
 
@@ -115,6 +118,7 @@ fn dispatch(command: &Command, globals: &Globals) -> anyhow::Result<()> {
         Command::Explain(a) => explain::run(a, globals),
         Command::Experiments(a) => experiments::run(a, globals),
         Command::Datasets(a) => datasets::run(a, globals),
+        Command::Descriptors(a) => descriptors::run(a, globals),
         Command::Devices(a) => devices::run(a, globals),
     }
 }

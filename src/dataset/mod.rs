@@ -5,6 +5,7 @@
 //! value is `None` or NaN here and null on disk, never 0.
 
 pub mod clean;
+pub mod described;
 pub mod fetch;
 pub mod import;
 pub mod leakage;

@@ -199,7 +199,7 @@ impl Store {
         let folder = self.root.join(name).join("cells");
         let wanted = |e: &&CellEntry| only.is_none_or(|ids| ids.contains(&e.id));
         let entries: Vec<&CellEntry> = manifest.cells.iter().filter(wanted).collect();
-        entries.into_par_iter().map(|e| load_cell(&folder, e)).collect()
+        entries.into_par_iter().map(|e| load_cell(&folder, e, &table::TABLES)).collect()
     }
 
     /// Loads one cell of a dataset, an entry of its manifest, after verifying its hashes; for many see [`Store::batches`].
@@ -207,7 +207,15 @@ impl Store {
     /// # Errors
     /// [`StoreError::Changed`] or [`StoreError::File`].
     pub fn load_one(&self, name: &str, entry: &CellEntry) -> Result<Cell, StoreError> {
-        load_cell(&self.root.join(name).join("cells"), entry)
+        self.load_tables(name, entry, &table::TABLES)
+    }
+
+    /// Loads one cell of a dataset with some of its tables only, after verifying the hashes of those.
+    ///
+    /// # Errors
+    /// As [`Store::load_one`].
+    pub fn load_tables(&self, name: &str, entry: &CellEntry, tables: &[&str]) -> Result<Cell, StoreError> {
+        load_cell(&self.root.join(name).join("cells"), entry, tables)
     }
 
     /// Loads the cells of a dataset in the order of its manifest, `n_cells` (at least 1) at a time on all cores.
@@ -379,14 +387,16 @@ fn write_cell(folder: &Path, cell: &Cell) -> Result<CellEntry, StoreError> {
     })
 }
 
-fn load_cell(folder: &Path, entry: &CellEntry) -> Result<Cell, StoreError> {
-    for (name, sha256) in &entry.tables {
+fn load_cell(folder: &Path, entry: &CellEntry, tables: &[&str]) -> Result<Cell, StoreError> {
+    let stem = stem(&entry.id);
+    let wanted = |name: &String| tables.iter().any(|table| *name == format!("{stem}.{table}.parquet"));
+    for (name, sha256) in entry.tables.iter().filter(|(name, _)| wanted(name)) {
         let path = folder.join(name);
         if file::sha256(&path)? != *sha256 {
             return Err(StoreError::Changed { path });
         }
     }
-    Ok(table::read_cell(folder, &stem(&entry.id), entry.id.clone(), entry.facts.clone())?)
+    Ok(table::read_cell(folder, &stem, entry.id.clone(), entry.facts.clone(), tables)?)
 }
 
 /// Returns a file name for a cell: its id with every other character than `A-Za-z0-9_-` as `%` and its code point.

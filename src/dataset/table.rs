@@ -69,12 +69,15 @@ pub fn write_cell(folder: &Path, stem: &str, cell: &Cell) -> Result<BTreeMap<Str
     Ok(written?.into_iter().flatten().collect())
 }
 
-/// Reads the tables of a cell that [`write_cell`] wrote.
+/// Reads those of the `tables` of a cell that [`write_cell`] wrote; without `records` there are no others but `inputs`.
 ///
 /// # Errors
 /// [`FileError::Read`], or [`FileError::Parse`] where a column is missing or of another type.
-pub fn read_cell(folder: &Path, stem: &str, id: CellId, facts: CellFacts) -> Result<Cell> {
-    let frame = |table: &str| read_frame(&folder.join(format!("{stem}.{table}.parquet")));
+pub fn read_cell(folder: &Path, stem: &str, id: CellId, facts: CellFacts, tables: &[&str]) -> Result<Cell> {
+    let frame = |table: &str| match tables.contains(&table) {
+        true => read_frame(&folder.join(format!("{stem}.{table}.parquet"))),
+        false => Ok(None),
+    };
     let bad = |table: &str, e| FileError::parse(folder.join(format!("{stem}.{table}.parquet")), e);
     let mut records = match frame("records")? {
         Some(f) => records_from(&f).map_err(|e| bad("records", e))?,
@@ -431,7 +434,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let cell = cell();
         assert_eq!(write_cell(folder.path(), "a", &cell).unwrap().len(), 4);
-        let back = read_cell(folder.path(), "a", cell.id.clone(), cell.facts.clone()).unwrap();
+        let back = read_cell(folder.path(), "a", cell.id.clone(), cell.facts.clone(), &TABLES).unwrap();
         assert_eq!(format!("{back:?}"), format!("{cell:?}"), "NaN compares as text");
         assert!(back.records[0].samples.is_empty());
     }
@@ -445,7 +448,7 @@ mod tests {
         let batch_lengths: Vec<usize> = batches(&cell.records).iter().map(|b| b.len()).collect();
         assert_eq!(batch_lengths, [3, 2, 2]);
         write_cell(folder.path(), "a", &cell).unwrap();
-        let back = read_cell(folder.path(), "a", cell.id.clone(), cell.facts.clone()).unwrap();
+        let back = read_cell(folder.path(), "a", cell.id.clone(), cell.facts.clone(), &TABLES).unwrap();
         assert_eq!(back, cell);
     }
 
@@ -463,7 +466,7 @@ mod tests {
     fn curve_columns(cell: &Cell) -> Vec<String> {
         let folder = tempfile::tempdir().unwrap();
         write_cell(folder.path(), "a", cell).unwrap();
-        let back = read_cell(folder.path(), "a", cell.id.clone(), cell.facts.clone()).unwrap();
+        let back = read_cell(folder.path(), "a", cell.id.clone(), cell.facts.clone(), &TABLES).unwrap();
         assert_eq!(format!("{back:?}"), format!("{cell:?}"), "NaN compares as text");
         let frame = read_frame(&folder.path().join("a.curves.parquet")).unwrap().unwrap();
         frame.get_column_names().into_iter().map(ToString::to_string).collect()
@@ -521,7 +524,8 @@ mod tests {
         let path = folder.path().join("a.samples.parquet");
         let bytes = std::fs::read(&path).unwrap();
         file::write_atomic(&path, &bytes[..bytes.len() / 2]).unwrap();
-        let error = read_cell(folder.path(), "a", CellId::new("A"), CellFacts::default()).unwrap_err();
+        let error =
+            read_cell(folder.path(), "a", CellId::new("A"), CellFacts::default(), &TABLES).unwrap_err();
         assert!(error.to_string().contains("a.samples.parquet"), "{error}");
     }
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::parse::ConfigError;
 use crate::dataset::store::StoreError;
+use crate::descriptor::early::matrix::UnknownName;
 use crate::device::DeviceError;
 use crate::file::FileError;
 use crate::prepare::{FrameError, SplitError};
@@ -17,6 +18,9 @@ pub enum ExperimentError {
     /// Occurs when the experiment file is wrong.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// Occurs when nothing has a name that was asked for.
+    #[error(transparent)]
+    UnknownName(#[from] UnknownName),
     /// Occurs when the dataset is missing or damaged.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -2,6 +2,7 @@
 
 pub mod artifact;
 mod calibrate;
+pub mod cells;
 pub mod check;
 mod check_cell;
 pub mod compare;

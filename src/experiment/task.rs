@@ -147,7 +147,10 @@ impl Cells {
 }
 
 /// Returns the embedded fleet called `name` and the text that its identity is hashed from; `None` for another dataset.
-fn embedded(name: &str) -> Result<Option<(Campaign, String)>, FleetError> {
+///
+/// # Errors
+/// Never, as the embedded fleets' settings are in their ranges.
+pub fn embedded(name: &str) -> Result<Option<(Campaign, String)>, FleetError> {
     let seed = Seed::new(FLEET_SEED);
     match name {
         EMBEDDED => {

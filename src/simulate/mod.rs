@@ -206,6 +206,11 @@ impl Campaign {
         Ok(Self { config: config.clone(), early: early.cloned(), plans, seed: seed.clone() })
     }
 
+    /// Returns the names of the cells, in the order of their positions.
+    pub fn ids(&self) -> impl Iterator<Item = &CellId> {
+        self.plans.iter().map(|plan| &plan.id)
+    }
+
     /// Simulates the cell at a position of the fleet, from 0; `None` past the last one.
     pub fn cell(&self, position: usize) -> Option<(Cell, Vec<Defect>)> {
         let seed = self.seed.child(format!("cell/{position}"));

@@ -22,7 +22,9 @@ mod history;
 mod impedance;
 mod incremental_capacity;
 mod incremental_drift;
+pub mod matrix;
 mod measure;
+pub mod needs;
 mod path;
 mod peak_track;
 mod probes;
@@ -43,6 +45,7 @@ mod voltage;
 mod voltage_curve;
 
 use std::fmt;
+use std::str::FromStr;
 
 pub use cycles::{Cycle, EarlyCell, Half};
 pub use quantity::Quantity;
@@ -205,6 +208,24 @@ impl Window {
     /// Returns whether `cycle` lies in the window.
     pub fn contains(self, cycle: u32) -> bool {
         (self.from..=self.to).contains(&cycle)
+    }
+}
+
+impl fmt::Display for Window {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}..{}", self.from, self.to)
+    }
+}
+
+impl FromStr for Window {
+    type Err = String;
+
+    /// Reads `1..100`, both ends included.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let ends = text.split_once("..").and_then(|(from, to)| Some((from.parse().ok()?, to.parse().ok()?)));
+        let Some((from, to)) = ends else { return Err("give the first and the last cycle: `1..100`".into()) };
+        let reversed = || Err(format!("it ends before it begins; did you mean `{to}..{from}`?"));
+        if from > to { reversed() } else { Ok(Self { from, to }) }
     }
 }
 
