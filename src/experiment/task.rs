@@ -227,13 +227,7 @@ fn check_leakage(config: &ExperimentConfig, frame: &Frame, folds: &[Fold]) -> Le
         candidates: &candidates,
         labels: &labels,
         unit: match frame.quantity {
-            Quantity::Soh => {
-                if one_size {
-                    "Ah"
-                } else {
-                    "SoH"
-                }
-            }
+            Quantity::Soh => if one_size { "Ah" } else { "SoH" },
             Quantity::Life => "cycles",
             Quantity::LogLife => "log10 cycles",
         },
