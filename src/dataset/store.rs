@@ -3,6 +3,7 @@
 //! A dataset appears under its name only when it is whole. Adding cells writes their tables first and the manifest
 //! last, so a crash leaves the old dataset; replacing one moves the old folder aside until the new one is in place.
 
+mod cells;
 mod stream;
 
 use std::collections::BTreeMap;
@@ -196,41 +197,9 @@ impl Store {
     /// As [`Store::manifest`], and [`StoreError::Changed`].
     pub fn load(&self, name: &str, only: Option<&[CellId]>) -> Result<Vec<Cell>, StoreError> {
         let manifest = self.manifest(name)?;
-        let folder = self.root.join(name).join("cells");
         let wanted = |e: &&CellEntry| only.is_none_or(|ids| ids.contains(&e.id));
         let entries: Vec<&CellEntry> = manifest.cells.iter().filter(wanted).collect();
-        entries.into_par_iter().map(|e| load_cell(&folder, e, &table::TABLES)).collect()
-    }
-
-    /// Loads one cell of a dataset, an entry of its manifest, after verifying its hashes; for many see [`Store::batches`].
-    ///
-    /// # Errors
-    /// [`StoreError::Changed`] or [`StoreError::File`].
-    pub fn load_one(&self, name: &str, entry: &CellEntry) -> Result<Cell, StoreError> {
-        self.load_tables(name, entry, &table::TABLES)
-    }
-
-    /// Loads one cell of a dataset with some of its tables only, after verifying the hashes of those.
-    ///
-    /// # Errors
-    /// As [`Store::load_one`].
-    pub fn load_tables(&self, name: &str, entry: &CellEntry, tables: &[&str]) -> Result<Cell, StoreError> {
-        load_cell(&self.root.join(name).join("cells"), entry, tables)
-    }
-
-    /// Loads the cells of a dataset in the order of its manifest, `n_cells` (at least 1) at a time on all cores.
-    ///
-    /// No more than one batch is in memory if the caller drops each before it asks for the next.
-    ///
-    /// # Errors
-    /// Each batch as [`Store::load_one`].
-    pub fn batches<'a>(
-        &'a self,
-        manifest: &'a Manifest,
-        n_cells: usize,
-    ) -> impl Iterator<Item = Result<Vec<Cell>, StoreError>> + 'a {
-        let load = |e: &CellEntry| self.load_one(&manifest.name, e);
-        manifest.cells.chunks(n_cells.max(1)).map(move |entries| entries.par_iter().map(load).collect())
+        entries.into_par_iter().map(|e| self.load_one(name, e)).collect()
     }
 
     /// Stores `cells` under `manifest.name`; `manifest.cells` is filled in here.
@@ -385,18 +354,6 @@ fn write_cell(folder: &Path, cell: &Cell) -> Result<CellEntry, StoreError> {
         input_rows: cell.table.as_ref().map_or(0, |t| t.cycle_count.len()),
         tables,
     })
-}
-
-fn load_cell(folder: &Path, entry: &CellEntry, tables: &[&str]) -> Result<Cell, StoreError> {
-    let stem = stem(&entry.id);
-    let wanted = |name: &String| tables.iter().any(|table| *name == format!("{stem}.{table}.parquet"));
-    for (name, sha256) in entry.tables.iter().filter(|(name, _)| wanted(name)) {
-        let path = folder.join(name);
-        if file::sha256(&path)? != *sha256 {
-            return Err(StoreError::Changed { path });
-        }
-    }
-    Ok(table::read_cell(folder, &stem, entry.id.clone(), entry.facts.clone(), tables)?)
 }
 
 /// Returns a file name for a cell: its id with every other character than `A-Za-z0-9_-` as `%` and its code point.
