@@ -183,3 +183,67 @@ fn on_all_cores<T: Send, E: Send>(
     results.sort_by_key(|(position, _)| *position);
     results.into_iter().map(|(_, result)| result).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use super::*;
+    use crate::cell::Phase;
+    use crate::dataset::{CellFacts, Record};
+
+    /// Cells with as many discharges as their position says, of 1 Ah, 0.9 Ah, ...
+    fn cell(position: usize) -> Cell {
+        let discharge = |n: u32| Record {
+            cycle_count: Some(n + 1),
+            stated_capacity_ah: Some(1.0 - 0.1 * f64::from(n)),
+            ..Record::new(n, Phase::Discharge)
+        };
+        let records = (0..position as u32).map(discharge).collect();
+        let id = CellId::new(format!("C{position}"));
+        Cell { id, facts: CellFacts::default(), records, table: None }
+    }
+
+    fn matrix(n_cells: usize, n_threads: usize) -> Matrix {
+        let descriptors = select(&["discharge_capacity_first".into(), "*_capacity_slope".into()]).unwrap();
+        let load = |position| Ok::<Cell, Infallible>(cell(position));
+        let compute = || Matrix::compute(&descriptors, Window::default(), n_cells, &load, &mut || ());
+        rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap().install(compute).unwrap()
+    }
+
+    #[test]
+    fn rows_are_in_order_whatever_the_number_of_threads() {
+        let (one, many) = (matrix(40, 1), matrix(40, 7));
+        assert_eq!(one.cells, many.cells);
+        assert_eq!(one.values, many.values);
+        assert_eq!(one.cells[7].as_str(), "C7");
+        let first = one.descriptors.iter().position(|d| d.name == "discharge_capacity_first").unwrap();
+        assert!(one.column(first)[0].is_nan() && one.column(first)[1..].iter().all(|v| *v == 1.0));
+    }
+
+    #[test]
+    fn reasons_and_families_are_counted() {
+        let matrix = matrix(4, 2);
+        let n_missing: usize = matrix.reasons().iter().map(|(_, n)| n).sum();
+        assert_eq!(n_missing + matrix.n_computed(), 4 * matrix.descriptors.len());
+        assert!(matrix.reasons().windows(2).all(|pair| pair[0].1 >= pair[1].1));
+        let first = matrix.missing()["discharge_capacity_first"].clone();
+        assert_eq!(first, json!({ "no discharge capacity": ["C0"] }));
+        let (_, n, computed) = matrix.families()[0];
+        assert_eq!((n, computed), (3, 2));
+    }
+
+    #[test]
+    fn the_first_cell_that_cannot_be_read_ends_it() {
+        let descriptors = select(&[]).unwrap();
+        let load = |position| if position == 3 { Err("three") } else { Ok(cell(position)) };
+        assert_eq!(Matrix::compute(&descriptors, Window::default(), 9, &load, &mut || ()).err(), Some("three"));
+    }
+
+    #[test]
+    fn an_unknown_name_is_answered_by_the_nearest_one() {
+        let said = |pattern: &str| select(&[pattern.into()]).unwrap_err().to_string();
+        assert!(said("discharge_capacity_frist").ends_with("did you mean `discharge_capacity_first`?"));
+        assert!(said("charge_duration").ends_with("not a whole cell"));
+    }
+}

@@ -70,3 +70,58 @@ pub fn tables(descriptors: &[&EarlyDescriptor], facts: &CellFacts) -> Vec<&'stat
     }
     tables
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dataset::Cell;
+    use crate::descriptor::early::{Window, catalogue, compute};
+    use crate::seed::Seed;
+    use crate::simulate::{Campaign, EarlyTest, FleetConfig};
+
+    /// Returns a cell as a store gives it with some of its tables only.
+    fn with(cell: &Cell, tables: &[&str]) -> Cell {
+        let mut cell = cell.clone();
+        for record in &mut cell.records {
+            if !tables.contains(&"samples") {
+                record.samples = crate::dataset::Samples::default();
+            }
+            record.spectrum.take_if(|_| !tables.contains(&"spectra"));
+            record.curve.take_if(|_| !tables.contains(&"curves"));
+        }
+        cell.table.take_if(|_| !tables.contains(&"inputs"));
+        cell
+    }
+
+    #[test]
+    fn a_descriptor_needs_no_other_tables_than_it_says() {
+        let config = FleetConfig { n_cells: 3, cycles: 8, spectrum_every: 2, titration_every: 3, ..FleetConfig::default() };
+        let early = EarlyTest { cycles: 8, samples: 40, ..EarlyTest::default() };
+        let cells = Campaign::new(&config, Some(&early), &Seed::new(1)).unwrap().fleet().cells;
+        let mut sets: Vec<Vec<&str>> = Vec::new();
+        for cell in &cells {
+            for one in catalogue() {
+                let set = tables(&[one], &cell.facts);
+                if !sets.contains(&set) {
+                    sets.push(set);
+                }
+            }
+        }
+        assert!(sets.len() > 2, "{sets:?}");
+        for (cell, set) in cells.iter().flat_map(|cell| sets.iter().map(move |set| (cell, set))) {
+            let wanted: Vec<&EarlyDescriptor> = catalogue().filter(|d| tables(&[d], &cell.facts) == *set).collect();
+            let whole = compute(cell, Window::default(), &wanted);
+            let part = compute(&with(cell, set), Window::default(), &wanted);
+            for ((whole, part), d) in whole.into_iter().zip(part).zip(wanted) {
+                assert_eq!(whole.map(f64::to_bits), part.map(f64::to_bits), "{} of {} from {set:?}", d.name, cell.id);
+            }
+        }
+    }
+
+    #[test]
+    fn every_need_has_one_of_the_names() {
+        for need in catalogue().flat_map(|d| d.needs) {
+            assert!(NAMES.contains(&need.name()), "{need:?}");
+        }
+    }
+}
