@@ -279,15 +279,6 @@ pub(super) const DESCRIPTORS: &[EarlyDescriptor] = &[
         compute: |c| first(c.series(Q::CapacityLoss)?),
     },
     EarlyDescriptor {
-        name: "cycle_capacity_loss_median",
-        unit: "Ah",
-        doc: "Median over the cycles of the charge that a cycle takes and does not give back.",
-        citation: "Smith2011",
-        formula: "median over the cycles of the charge that a cycle takes and does not give back",
-        needs: &[Need::Charge, Need::Capacity],
-        compute: |c| median(c.series(Q::CapacityLoss)?),
-    },
-    EarlyDescriptor {
         name: "cycle_charge_endpoint_slope",
         unit: "Ah/cycle",
         doc: "Least-squares slope over the cycles of the charge end point, counted on over the cycles.",

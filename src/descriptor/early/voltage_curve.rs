@@ -16,7 +16,7 @@ const MIN_CYCLES: usize = 3;
 pub(super) const DESCRIPTORS: &[EarlyDescriptor] = &[
     EarlyDescriptor {
         name: "discharge_voltage_curve_variance",
-        unit: "V2",
+        unit: "V^2",
         doc: "Variance of the voltage over the charge passed, reference discharge.",
         citation: "Paulson2022",
         formula: "variance of V over Q",
@@ -97,7 +97,7 @@ pub(super) const DESCRIPTORS: &[EarlyDescriptor] = &[
     },
     EarlyDescriptor {
         name: "charge_voltage_curve_variance",
-        unit: "V2",
+        unit: "V^2",
         doc: "Variance of the voltage over the charge passed, reference charge.",
         citation: "Paulson2022",
         formula: "variance of V over Q",
@@ -205,7 +205,7 @@ pub(super) const DESCRIPTORS: &[EarlyDescriptor] = &[
     },
     EarlyDescriptor {
         name: "discharge_voltage_curve_shift_variance_last_reference",
-        unit: "V2",
+        unit: "V^2",
         doc: "Variance over charge of the voltage difference of the last and the reference discharge.",
         citation: "Paulson2022",
         formula: "variance of V last less reference over the share of Q",
@@ -250,7 +250,7 @@ pub(super) const DESCRIPTORS: &[EarlyDescriptor] = &[
     },
     EarlyDescriptor {
         name: "discharge_voltage_curve_middle_variance_cycles",
-        unit: "V2",
+        unit: "V^2",
         doc: "Variance over the cycles of the voltage when half of the charge of the discharge has passed.",
         citation: "Paulson2022",
         formula: "variance over cycles of V at half the charge",
@@ -268,7 +268,7 @@ pub(super) const DESCRIPTORS: &[EarlyDescriptor] = &[
     },
     EarlyDescriptor {
         name: "discharge_voltage_curve_variance_slope_cycles",
-        unit: "V2/cycle",
+        unit: "V^2/cycle",
         doc: "Slope per cycle of the variance of the voltage over the charge of the discharge.",
         citation: "Paulson2022",
         formula: "slope over cycles of the variance of V over Q",
@@ -295,7 +295,7 @@ pub(super) const DESCRIPTORS: &[EarlyDescriptor] = &[
     },
     EarlyDescriptor {
         name: "charge_voltage_curve_hysteresis_variance",
-        unit: "V2",
+        unit: "V^2",
         doc: "Variance over the state of charge of charge less discharge voltage of the reference cycle.",
         citation: "Paulson2022",
         formula: "variance of charge less discharge V over the state of charge",
