@@ -74,9 +74,9 @@ pub fn write_cell(folder: &Path, stem: &str, cell: &Cell) -> Result<BTreeMap<Str
 /// # Errors
 /// [`FileError::Read`], or [`FileError::Parse`] where a column is missing or of another type.
 pub fn read_cell(folder: &Path, stem: &str, id: CellId, facts: CellFacts, tables: &[&str]) -> Result<Cell> {
-    let frame = |table: &str| match tables.contains(&table) {
-        true => read_frame(&folder.join(format!("{stem}.{table}.parquet"))),
-        false => Ok(None),
+    let frame = |table: &str| {
+        let wanted = tables.contains(&table);
+        if wanted { read_frame(&folder.join(format!("{stem}.{table}.parquet"))) } else { Ok(None) }
     };
     let bad = |table: &str, e| FileError::parse(folder.join(format!("{stem}.{table}.parquet")), e);
     let mut records = match frame("records")? {

@@ -27,7 +27,7 @@ pub struct CellSource {
 #[derive(Debug)]
 enum Origin {
     Stored { store: Store, dataset: String, entries: Vec<CellEntry> },
-    Simulated { campaign: Campaign, positions: Vec<usize> },
+    Simulated { campaign: Box<Campaign>, positions: Vec<usize> },
 }
 
 impl CellSource {
@@ -39,6 +39,7 @@ impl CellSource {
         if let Some((campaign, text)) = embedded(dataset)? {
             let ids: Vec<&CellId> = campaign.ids().collect();
             let positions = matching(patterns, &ids)?;
+            let campaign = Box::new(campaign);
             let data_sha256 = file::sha256_bytes(text.as_bytes());
             return Ok(Self {
                 synthetic: true,

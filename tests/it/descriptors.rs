@@ -14,13 +14,27 @@ use fadecast::descriptor;
 use fadecast::descriptor::early::{FAMILIES, catalogue};
 
 /// Symbols that units are made of, by `/`, a space for a product, `^` for a power and `log10()`.
-const SYMBOLS: [&str; 18] =
-    ["1", "A", "Ah", "V", "Wh", "s", "h", "d", "Hz", "K", "degC", "degree", "ohm", "F", "H", "g", "cycle", "cycles"];
+const SYMBOLS: [&str; 18] = [
+    "1", "A", "Ah", "V", "Wh", "s", "h", "d", "Hz", "K", "degC", "degree", "ohm", "F", "H", "g", "cycle",
+    "cycles",
+];
 
 /// Words that names begin with: what the cell was doing, or who states the number.
 const PHASES: [&str; 14] = [
-    "assembly", "charge", "cycle", "diagnostic", "discharge", "electrode", "formation", "gitt", "history", "hold",
-    "impedance", "policy", "pulse", "rest",
+    "assembly",
+    "charge",
+    "cycle",
+    "diagnostic",
+    "discharge",
+    "electrode",
+    "formation",
+    "gitt",
+    "history",
+    "hold",
+    "impedance",
+    "policy",
+    "pulse",
+    "rest",
 ];
 
 #[test]
@@ -30,15 +44,19 @@ fn there_are_many_and_each_is_called_once() {
     assert!(formulas.len() >= 120, "{}", formulas.len());
     let names = || catalogue().map(|d| d.name).chain(descriptor::catalogue().map(|d| d.name));
     let distinct: BTreeSet<&str> = names().collect();
-    let doubled: Vec<&str> = distinct.iter().copied().filter(|name| names().filter(|n| n == name).count() > 1).collect();
+    let doubled: Vec<&str> =
+        distinct.iter().copied().filter(|name| names().filter(|n| n == name).count() > 1).collect();
     assert!(doubled.is_empty(), "{doubled:?}");
 }
 
 #[test]
 fn every_row_keeps_the_grammar() {
     let bibliography = std::fs::read_to_string(root().join("docs/references.bib")).unwrap();
-    let keys: BTreeSet<&str> =
-        bibliography.lines().filter(|l| l.starts_with('@')).filter_map(|l| l.split(['{', ',']).nth(1)).collect();
+    let keys: BTreeSet<&str> = bibliography
+        .lines()
+        .filter(|l| l.starts_with('@'))
+        .filter_map(|l| l.split(['{', ',']).nth(1))
+        .collect();
     let mut problems = Vec::new();
     for d in catalogue() {
         let says: [(bool, &str); 6] = [
@@ -49,7 +67,9 @@ fn every_row_keeps_the_grammar() {
             (!d.formula.is_empty() && !d.formula.ends_with('.'), "the formula is empty or a sentence"),
             (!d.needs.is_empty(), "it needs nothing"),
         ];
-        problems.extend(says.iter().filter(|(fine, _)| !fine).map(|(_, what)| format!("{}: {what} ({d:?})", d.name)));
+        problems.extend(
+            says.iter().filter(|(fine, _)| !fine).map(|(_, what)| format!("{}: {what} ({d:?})", d.name)),
+        );
     }
     assert!(problems.is_empty(), "{} problems\n{}", problems.len(), problems.join("\n"));
     assert!(FAMILIES.iter().all(|(family, rows)| !family.is_empty() && !rows.is_empty()));
@@ -69,7 +89,8 @@ fn the_grammar_can_be_broken() {
 }
 
 fn is_name(name: &str) -> bool {
-    let plain = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
+    let plain =
+        |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
     let (phase, rest) = name.split_once('_').unwrap_or((name, ""));
     PHASES.contains(&phase) && rest.split('_').all(plain)
 }
@@ -81,7 +102,9 @@ fn is_unit(unit: &str) -> bool {
     };
     let product = |text: &str| text.split('/').all(|part| part.split(' ').all(factor));
     match unit.strip_prefix("log10(").map(|rest| rest.split_once(')')) {
-        Some(Some((inner, rest))) => product(inner) && (rest.is_empty() || rest.strip_prefix('/').is_some_and(product)),
+        Some(Some((inner, rest))) => {
+            product(inner) && (rest.is_empty() || rest.strip_prefix('/').is_some_and(product))
+        }
         Some(None) => false,
         None => product(unit),
     }

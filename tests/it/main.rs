@@ -14,8 +14,9 @@ mod bad_input; // A clear error, the right exit code, no panic, nothing half-wri
 #[cfg(test)]
 mod cli_datasets; // Datasets through the program: import, fetch, list, show, check.
 #[cfg(test)]
-mod early; // Lives and tiers through the program: tables, figures and reasons.
 mod descriptors; // The catalogue: names, units, citations, its document, its data; distinct, and unbroken by damage.
+#[cfg(test)]
+mod early; // Lives and tiers through the program: tables, figures and reasons.
 #[cfg(test)]
 mod experiments; // Experiments through the program: trained, killed, resumed, compared, refused.
 #[cfg(test)]

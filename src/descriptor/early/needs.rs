@@ -95,7 +95,13 @@ mod tests {
 
     #[test]
     fn a_descriptor_needs_no_other_tables_than_it_says() {
-        let config = FleetConfig { n_cells: 3, cycles: 8, spectrum_every: 2, titration_every: 3, ..FleetConfig::default() };
+        let config = FleetConfig {
+            n_cells: 3,
+            cycles: 8,
+            spectrum_every: 2,
+            titration_every: 3,
+            ..FleetConfig::default()
+        };
         let early = EarlyTest { cycles: 8, samples: 40, ..EarlyTest::default() };
         let cells = Campaign::new(&config, Some(&early), &Seed::new(1)).unwrap().fleet().cells;
         let mut sets: Vec<Vec<&str>> = Vec::new();
@@ -109,11 +115,18 @@ mod tests {
         }
         assert!(sets.len() > 2, "{sets:?}");
         for (cell, set) in cells.iter().flat_map(|cell| sets.iter().map(move |set| (cell, set))) {
-            let wanted: Vec<&EarlyDescriptor> = catalogue().filter(|d| tables(&[d], &cell.facts) == *set).collect();
+            let wanted: Vec<&EarlyDescriptor> =
+                catalogue().filter(|d| tables(&[d], &cell.facts) == *set).collect();
             let whole = compute(cell, Window::default(), &wanted);
             let part = compute(&with(cell, set), Window::default(), &wanted);
             for ((whole, part), d) in whole.into_iter().zip(part).zip(wanted) {
-                assert_eq!(whole.map(f64::to_bits), part.map(f64::to_bits), "{} of {} from {set:?}", d.name, cell.id);
+                assert_eq!(
+                    whole.map(f64::to_bits),
+                    part.map(f64::to_bits),
+                    "{} of {} from {set:?}",
+                    d.name,
+                    cell.id
+                );
             }
         }
     }

@@ -5,6 +5,9 @@ use super::{assert_is_file, cells, document, root};
 /// The file, in the repository.
 pub(super) const FILE: &str = "docs/descriptor-coverage.csv";
 
+/// Computable for no cell at hand: its spectra do not reach the frequencies where leads are inductive.
+const UNSEEN: [&str; 1] = ["impedance_inductance_median"];
+
 #[test]
 fn the_document_counts_what_the_data_gives() {
     let Some(real) = cells::real() else { return simulated_columns_hold() };
@@ -26,7 +29,7 @@ fn the_document_counts_what_the_data_gives() {
     let computable = |idx: usize| datasets.iter().any(|(_, matrix)| matrix.values.iter().any(|row| row[idx].is_ok()));
     let never: Vec<&str> =
         real[0].1.descriptors.iter().enumerate().filter(|(idx, _)| !computable(*idx)).map(|(_, d)| d.name).collect();
-    assert!(never.is_empty(), "no dataset has {never:?}");
+    assert_eq!(never, UNSEEN);
 }
 
 /// Without real data the last columns are still checked.
