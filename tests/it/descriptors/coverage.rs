@@ -26,9 +26,16 @@ fn the_document_counts_what_the_data_gives() {
     if std::env::var_os("FADECAST_BLESS").is_some() {
         document::assert_is_generated();
     }
-    let computable = |idx: usize| datasets.iter().any(|(_, matrix)| matrix.values.iter().any(|row| row[idx].is_ok()));
-    let never: Vec<&str> =
-        real[0].1.descriptors.iter().enumerate().filter(|(idx, _)| !computable(*idx)).map(|(_, d)| d.name).collect();
+    let computable =
+        |idx: usize| datasets.iter().any(|(_, matrix)| matrix.values.iter().any(|row| row[idx].is_ok()));
+    let never: Vec<&str> = real[0]
+        .1
+        .descriptors
+        .iter()
+        .enumerate()
+        .filter(|(idx, _)| !computable(*idx))
+        .map(|(_, d)| d.name)
+        .collect();
     assert_eq!(never, UNSEEN);
 }
 

@@ -115,7 +115,12 @@ fn a_cell_of_nothing_or_of_broken_tables_has_reasons() {
     check(&cell, Window::default());
     let columns = ["internal_resistance", "charge_cc_duration_end", "charge_cv_current_entropy_end"];
     for values in [vec![], vec![f64::NAN; 3], vec![0.0; 3], vec![f64::INFINITY, 1.0, -1.0]] {
-        let column = |name: &&str| CycleColumn { name: (*name).into(), unit: "1".into(), label: false, values: values.clone() };
+        let column = |name: &&str| CycleColumn {
+            name: (*name).into(),
+            unit: "1".into(),
+            label: false,
+            values: values.clone(),
+        };
         let cycle_count = (1..).take(values.len()).collect();
         cell.table = Some(CycleTable { cycle_count, columns: columns.iter().map(column).collect() });
         check(&cell, Window::default());
@@ -183,7 +188,9 @@ fn apply(damage: Damage, record: &mut Record) {
         NotANumberCurve => record.curve = Some(Curve { capacity_ah: vec![f64::NAN; 40], ..ramp() }),
         FlatCurve => record.curve = Some(Curve { voltage_volt: vec![3.0; 40], ..ramp() }),
         SinglePointCurve => record.curve = Some(Curve { voltage_volt: vec![3.0], capacity_ah: vec![1.0] }),
-        NoSpectrum | EmptySpectrum | NotANumberSpectrum | OnePointSpectrum | ReversedSpectrum => spectrum(damage, record),
+        NoSpectrum | EmptySpectrum | NotANumberSpectrum | OnePointSpectrum | ReversedSpectrum => {
+            spectrum(damage, record)
+        }
     }
 }
 
@@ -215,5 +222,8 @@ fn curve(record: &mut Record) -> Curve {
 
 fn ramp() -> Curve {
     let steps = || (0..40).map(f64::from);
-    Curve { voltage_volt: steps().map(|k| 4.0 - 0.03 * k).collect(), capacity_ah: steps().map(|k| 0.02 * k).collect() }
+    Curve {
+        voltage_volt: steps().map(|k| 4.0 - 0.03 * k).collect(),
+        capacity_ah: steps().map(|k| 0.02 * k).collect(),
+    }
 }

@@ -64,7 +64,9 @@ fn verdict(datasets: &[Vec<Column>], i: usize, j: usize) -> Option<bool> {
 /// Returns whether the ranks of the cells that have both are equal or opposite; `None` with too few or a constant.
 fn is_alike(a: &Column, b: &Column) -> Option<bool> {
     let both: Vec<usize> = a.order.iter().copied().filter(|&cell| b.values[cell].is_finite()).collect();
-    let constant = |column: &Column| both.iter().all(|&cell| column.values[cell] == column.values[both[0]]);
+    let constant = |column: &Column| {
+        both.iter().all(|&cell| column.values[cell].total_cmp(&column.values[both[0]]).is_eq())
+    };
     if both.len() < FEWEST_CELLS || constant(a) || constant(b) {
         return None;
     }
@@ -77,7 +79,8 @@ fn is_alike(a: &Column, b: &Column) -> Option<bool> {
 }
 
 fn columns(datasets: &[cells::Named]) -> Vec<Vec<Column>> {
-    let of = |matrix: &Matrix| (0..matrix.descriptors.len()).map(|idx| Column::new(matrix.column(idx))).collect();
+    let of =
+        |matrix: &Matrix| (0..matrix.descriptors.len()).map(|idx| Column::new(matrix.column(idx))).collect();
     datasets.iter().map(|(_, matrix)| of(matrix)).collect()
 }
 

@@ -25,7 +25,9 @@ fn the_document_is_that_of_the_catalogue() {
 
 pub(super) fn assert_is_generated() {
     let formulas: BTreeSet<&str> = catalogue().map(|d| d.formula).collect();
-    let mut text = String::from("# Descriptors\n\nThis file is generated; a test fails when it is stale and says how to make it anew.\n\n");
+    let mut text = String::from(
+        "# Descriptors\n\nThis file is generated; a test fails when it is stale and says how to make it anew.\n\n",
+    );
     text.push_str(&format!(
         "{} descriptors of whole cells, made of their first cycles by {} distinct formulas, in {} families; and {} of a single\n\
         discharge. {HEAD}\n## How many can be computed\n\n{}",
@@ -36,11 +38,16 @@ pub(super) fn assert_is_generated() {
         computable()
     ));
     for (family, rows) in FAMILIES {
-        text.push_str(&format!("\n## {}\n\n| name | unit | what | needs | source |\n|---|---|---|---|---|\n", title(family)));
+        text.push_str(&format!(
+            "\n## {}\n\n| name | unit | what | needs | source |\n|---|---|---|---|---|\n",
+            title(family)
+        ));
         text.extend(rows.iter().map(row));
     }
     text.push_str("\n## Of one discharge\n\n| name | unit | what |\n|---|---|---|\n");
-    text.extend(descriptor::catalogue().map(|d| format!("| `{}` | {} | {} |\n", d.name, d.unit, cell(d.doc))));
+    text.extend(
+        descriptor::catalogue().map(|d| format!("| `{}` | {} | {} |\n", d.name, d.unit, cell(d.doc))),
+    );
     assert_is_file("docs/descriptors.md", &text);
 }
 

@@ -36,7 +36,7 @@ fn a_csv_and_its_metadata_agree_and_the_default_is_beside_the_dataset() {
     let program = with_cells();
     let out = program.root().join("out.csv");
     let asked = "descriptors compute tiny --cycles 1..3 --descriptors discharge_capacity_first,gitt_resistance_* --out";
-    let done = program.run(&words(asked, &[out.clone()]));
+    let done = program.run(&words(asked, std::slice::from_ref(&out)));
     assert_eq!(done.code, 0, "{done:?}");
     assert!(done.out.starts_with("tiny (synthetic) · cycles 1..3 · 3 cells"), "{}", done.out);
     let mut rows = csv::Reader::from_path(&out).unwrap();
@@ -56,7 +56,8 @@ fn a_csv_and_its_metadata_agree_and_the_default_is_beside_the_dataset() {
         }
     }
     assert_eq!(n_rows, 3);
-    let done = program.json(&words("descriptors compute tiny --cycles 2..4 --cells SIM-LFP-* --descriptors *_first", &[]));
+    let done = program
+        .json(&words("descriptors compute tiny --cycles 2..4 --cells SIM-LFP-* --descriptors *_first", &[]));
     assert_eq!(done["cells"], 1);
     assert!(program.root().join("datasets/tiny.descriptors-2-4.parquet").exists());
     assert_eq!(program.json(&["datasets", "list"]).as_array().unwrap().len(), 1);
@@ -84,6 +85,7 @@ fn what_is_wrong_is_said_and_nothing_is_written() {
     std::fs::write(broken, "no table").unwrap();
     let done = program.run(&words("descriptors compute tiny", &[]));
     assert!(done.code == 1 && done.err.contains("SIM-NMC-01.samples.parquet"), "{done:?}");
-    let spared = program.run(&words("descriptors compute tiny --descriptors impedance_series_resistance_median", &[]));
+    let spared =
+        program.run(&words("descriptors compute tiny --descriptors impedance_series_resistance_median", &[]));
     assert_eq!(spared.code, 0, "spectra alone are read: {spared:?}");
 }
