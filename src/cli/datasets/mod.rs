@@ -45,7 +45,7 @@ pub fn run(command: &Command, globals: &Globals) -> anyhow::Result<()> {
 }
 
 /// Returns `1 cell` or `4 cells`.
-fn counted(n: impl Into<u64>, one: &str) -> String {
+pub(super) fn counted(n: impl Into<u64>, one: &str) -> String {
     let n = n.into();
     if n == 1 { format!("1 {one}") } else { format!("{n} {one}s") }
 }

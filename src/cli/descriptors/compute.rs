@@ -7,6 +7,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 
 use crate::cell::CellId;
+use crate::cli::datasets::counted;
 use crate::cli::{Globals, print};
 use crate::dataset::described::{self, Described};
 use crate::descriptor::early::Window;
@@ -108,8 +109,10 @@ fn report(
     let n_values = n_cells * n_descriptors;
     let share = 100.0 * n_computed as f64 / n_values.max(1) as f64;
     let mut text = format!(
-        "{dataset}{mark} · cycles {cycles} · {n_cells} cells · {n_descriptors} descriptors · \
-        {n_computed} of {n_values} values computed ({share:.1} %)\n"
+        "{dataset}{mark} · cycles {cycles} · {} · {} · \
+        {n_computed} of {n_values} values computed ({share:.1} %)\n",
+        counted(n_cells as u64, "cell"),
+        counted(n_descriptors as u64, "descriptor")
     );
     if !reasons.is_empty() {
         text.push_str("\nmissing, by reason\n");

@@ -206,7 +206,7 @@ mod tests {
 
     fn matrix(n_cells: usize, n_threads: usize) -> Matrix {
         let descriptors =
-            select(&["discharge_capacity_first".into(), "charge_capacity_slope".into()]).unwrap();
+            select(&["discharge_capacity_first".into(), "discharge_capacity_slope_last10".into()]).unwrap();
         let load = |position| Ok::<Cell, Infallible>(cell(position));
         let compute = || Matrix::compute(&descriptors, Window::default(), n_cells, &load, &mut || ());
         rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap().install(compute).unwrap()

@@ -189,7 +189,7 @@ fn apply(damage: Damage, record: &mut Record) {
         FlatCurve => record.curve = Some(Curve { voltage_volt: vec![3.0; 40], ..ramp() }),
         SinglePointCurve => record.curve = Some(Curve { voltage_volt: vec![3.0], capacity_ah: vec![1.0] }),
         NoSpectrum | EmptySpectrum | NotANumberSpectrum | OnePointSpectrum | ReversedSpectrum => {
-            spectrum(damage, record)
+            spectrum(damage, record);
         }
     }
 }
