@@ -59,6 +59,7 @@ fn of_experiment(error: &ExperimentError) -> Option<u8> {
         | ExperimentError::SearchInterrupted { .. }
         | ExperimentError::Stopped => Some(INTERRUPTED),
         ExperimentError::Config(_)
+        | ExperimentError::UnknownName(_)
         | ExperimentError::Device(_)
         | ExperimentError::UnknownCell { .. }
         | ExperimentError::UnknownName(_)

@@ -110,3 +110,23 @@ fn a_run_without_reasons_says_who_has_some() {
     let done = program.run(&["explain", "models/quickstart/latest"]);
     assert!(done.code == 1 && done.err.contains("kind `life` or `tier`"), "{done:?}");
 }
+
+#[test]
+fn a_class_that_training_lacks_and_classes_of_one_kind_are_clear_errors() {
+    for (set, what) in [
+        ("label.tiers={ kind = \"threshold\", cuts = [100000.0] }", "has no training cell"),
+        ("label.tiers={ kind = \"threshold\", cuts = [2.0, 1.0] }", "must be finite and ascend"),
+        ("label.target=nonsense", "no cell has the target `nonsense`"),
+        ("inputs.cycles=[1, 100000]", "training rows"),
+        ("inputs.descriptors=[\"nonsense_*\"]", "no descriptor matches `nonsense_*`"),
+        ("split={ kind = \"grouped\", folds = 40 }", "groups cannot make 40 folds"),
+        ("split={ kind = \"stated\" }", "states no fold"),
+    ] {
+        let program = program(SMALL);
+        let file = program.root().join("small.toml");
+        let done = program.run(&["train", file.to_str().unwrap(), "--quiet", "--set", set]);
+        assert_ne!(done.code, 0, "{set}: {done:?}");
+        assert!(done.err.contains(what), "{set}: no `{what}` in {}", done.err);
+        assert!(!program.root().join("models").exists(), "{set} left something");
+    }
+}

@@ -1,3 +1,4 @@
+//! Formation tables of real cells, and broken ones.
 use super::*;
 use crate::dataset::reader::archive::real_data;
 use crate::dataset::reader::collect::{READER_NOTES, read_one};
