@@ -112,7 +112,9 @@ impl Sums {
     fn tier(&self, task: &Task, row: usize) -> Option<usize> {
         let mut votes = vec![0.0; task.n_classes()?];
         let found: Vec<usize> = self.folds.iter().filter_map(|&fold| task.class(fold, row)).collect();
-        found.iter().for_each(|&class| votes[class] += 1.0);
+        for &class in &found {
+            votes[class] += 1.0;
+        }
         (!found.is_empty()).then(|| most_probable(&votes))
     }
 

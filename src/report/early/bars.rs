@@ -24,13 +24,11 @@ pub(super) struct Bar {
 
 /// Bars below each other over one axis.
 pub(super) struct Bars<'a> {
-    pub(super) bars: &'a [Bar],
+    pub(super) rows: &'a [Bar],
     /// Name of the axis.
     pub(super) label: &'a str,
     /// Heads of the columns beside the bars.
     pub(super) heads: &'a [&'a str],
-    /// Figures to mark across the bars, with their names.
-    pub(super) marks: &'a [(String, f64)],
 }
 
 /// Where bars stand.
@@ -49,28 +47,20 @@ impl Bars<'_> {
         let top = top + 16.0;
         let sheet = self.sheet((left, right), top);
         sheet.grid(canvas, self);
-        for (idx, bar) in self.bars.iter().enumerate() {
+        for (idx, bar) in self.rows.iter().enumerate() {
             sheet.bar(canvas, top + ROOM * idx as f64 + 0.5 * (ROOM - BAR), (left, bar));
-        }
-        let pen = Pen::new(GREY, 1.2).dashed();
-        for (name, value) in self.marks {
-            let x = sheet.x(*value);
-            canvas.line((x, top), (x, sheet.bottom), &pen);
-            let half = 0.5 * width(name, 10);
-            canvas.text((x.min(right - half), top - 4.0), name, Font::new(10, GREY).middle());
         }
         sheet.bottom + 40.0
     }
 
     fn sheet(&self, (left, right): (f64, f64), top: f64) -> Sheet {
-        let widest = self.bars.iter().map(|b| width(&b.name, 12)).fold(40.0, f64::max).min(MOST_NAME);
-        let ends = |sign: f64| self.bars.iter().map(move |b| b.value + sign * b.sd.unwrap_or(0.0));
-        let marks = || self.marks.iter().map(|m| m.1);
-        let low = ends(-1.0).chain(marks()).fold(0.0, f64::min);
-        let high = ends(1.0).chain(marks()).fold(low + 1e-9, f64::max);
+        let widest = self.rows.iter().map(|b| width(&b.name, 12)).fold(40.0, f64::max).min(MOST_NAME);
+        let ends = |sign: f64| self.rows.iter().map(move |b| b.value + sign * b.sd.unwrap_or(0.0));
+        let low = ends(-1.0).fold(0.0, f64::min);
+        let high = ends(1.0).fold(low + 1e-9, f64::max);
         let column = |idx: usize| {
             let texts = self
-                .bars
+                .rows
                 .iter()
                 .filter_map(|b| b.beside.get(idx))
                 .map(String::as_str)
@@ -86,7 +76,7 @@ impl Bars<'_> {
         Sheet {
             left: from,
             top,
-            bottom: top + ROOM * self.bars.len().max(1) as f64,
+            bottom: top + ROOM * self.rows.len().max(1) as f64,
             width: (at - 8.0 - from).max(60.0),
             axis: Axis::Numbers { low, high, scale: Scale::Linear, step: 0.0 },
             columns,
@@ -120,7 +110,7 @@ impl Sheet {
         let (from, to) = (self.x(bar.value.min(0.0)), self.x(bar.value.max(0.0)));
         let beside = bar.beside.join(", ");
         canvas.group("bar", Some(format!("{}: {beside}", bar.name)), |c| {
-            c.bar((from, y), (to - from, BAR), bar.colour)
+            c.bar((from, y), (to - from, BAR), bar.colour);
         });
         if let Some(sd) = bar.sd {
             let (low, high, middle) = (self.x(bar.value - sd), self.x(bar.value + sd), y + 0.5 * BAR);

@@ -123,7 +123,9 @@ fn section(canvas: &mut Canvas, (room, top): (&Room, f64), (head, cell): (&str, 
     canvas.text((MARGIN, top + 6.0), &fitted(head, 13, WIDTH - 2.0 * MARGIN), Font::new(13, INK));
     let (left, right, top) = (room.values + room.beside, WIDTH - MARGIN - 64.0, top + 16.0);
     let mut levels = vec![cell.start];
-    steps.iter().for_each(|s| levels.push(levels[levels.len() - 1] + s.adds));
+    for step in &steps {
+        levels.push(levels[levels.len() - 1] + step.adds);
+    }
     let (low, high) =
         levels.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), v| (a.min(*v), b.max(*v)));
     let axis = Axis::Numbers { low, high: high.max(low + 1e-9), scale: Scale::Linear, step: 0.0 };

@@ -53,7 +53,7 @@ fn weights(reasons: &Reasons, weights: &[Weight], what: &str) -> Option<Figure> 
     );
     let first = format!("in first {}", stability.top);
     let label = format!("mean of abs(contribution) [{}]", reasons.unit);
-    let drawn = Bars { bars: &bars, label: &label, heads: &["mean ± sd of folds", &first], marks: &[] };
+    let drawn = Bars { rows: &bars, label: &label, heads: &["mean ± sd of folds", &first] };
     let bottom = drawn.draw(&mut canvas, (MARGIN, WIDTH - MARGIN), top);
     let more = weights.len().saturating_sub(MOST_BARS);
     let more = (more > 0).then(|| {
@@ -91,7 +91,7 @@ pub(super) fn growth(reasons: &Reasons) -> Option<Figure> {
         let bars: Vec<Bar> = growths.iter().take(MOST_BARS).map(bar).collect();
         canvas.text((MARGIN, y + 8.0), what, Font::new(13, INK));
         let label = format!("growth of {loss}{unit}");
-        let drawn = Bars { bars: &bars, label: &label, heads: &["mean ± sd of shuffles"], marks: &[] };
+        let drawn = Bars { rows: &bars, label: &label, heads: &["mean ± sd of shuffles"] };
         y = drawn.draw(&mut canvas, (MARGIN, WIDTH - MARGIN), y) + 24.0;
     }
     let note = "(+n): with n others that correlate with it, abs(Spearman) above 0.9.";
@@ -119,7 +119,7 @@ pub fn comparison(comparison: &Comparison) -> Figure {
     bars.extend(references.into_iter().map(reference));
     let mut canvas = Canvas::new(WIDTH);
     let top = canvas.head(&super::title(comparison.synthetic, &comparison.task, name), &comparison.data, &[]);
-    let drawn = Bars { bars: &bars, label: name, heads: &["mean ± sd"], marks: &[] };
+    let drawn = Bars { rows: &bars, label: name, heads: &["mean ± sd"] };
     let bottom = drawn.draw(&mut canvas, (MARGIN, WIDTH - MARGIN), top);
     canvas.finish(bottom, &[])
 }

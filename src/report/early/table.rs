@@ -71,8 +71,12 @@ fn metrics(
             |c: &(&str, &str)| metrics.get(c.0).map_or_else(|| "–".into(), |m| spread(c.0, m.mean, m.sd));
         rows.push(std::iter::once(name).chain(columns.iter().map(cell)).collect());
     };
-    models.iter().for_each(|(name, metrics)| push(name.clone(), metrics));
-    baselines.iter().for_each(|(name, metrics)| push(plain(name), metrics));
+    for (name, metrics) in models {
+        push(name.clone(), metrics);
+    }
+    for (name, metrics) in baselines {
+        push(plain(name), metrics);
+    }
     for (name, values) in named(references, columns) {
         let cell = |c: &(&str, &str)| values.get(c.0).map_or_else(String::new, |v| reading(c.0, *v));
         rows.push(
