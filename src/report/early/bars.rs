@@ -9,7 +9,7 @@ const BAR: f64 = 14.0;
 const ROOM: f64 = 23.0;
 
 /// Widest name.
-const MOST_NAME: f64 = 330.0;
+const MOST_NAME: f64 = 390.0;
 
 /// One bar.
 pub(super) struct Bar {

@@ -117,9 +117,24 @@ pub fn comparison(comparison: &Comparison) -> Figure {
         colour: COLOURS[4],
     };
     bars.extend(references.into_iter().map(reference));
+    let beyond = cut_off(&mut bars);
     let mut canvas = Canvas::new(WIDTH);
     let top = canvas.head(&super::title(comparison.synthetic, &comparison.task, name), &comparison.data, &[]);
     let drawn = Bars { rows: &bars, label: name, heads: &["mean ± sd"] };
     let bottom = drawn.draw(&mut canvas, (MARGIN, WIDTH - MARGIN), top);
-    canvas.finish(bottom, &[])
+    canvas.finish(bottom, &beyond.into_iter().collect::<Vec<_>>())
+}
+
+/// Ends bars that dwarf all others, twenty times the median, and says which.
+fn cut_off(bars: &mut [Bar]) -> Option<String> {
+    let mut values: Vec<f64> = bars.iter().map(|b| b.value.abs()).collect();
+    values.sort_by(f64::total_cmp);
+    let median = *values.get(values.len() / 2)?;
+    let (long, most) = (20.0 * median, 4.0 * median);
+    let mut names = Vec::new();
+    for bar in bars.iter_mut().filter(|b| b.value.abs() > long) {
+        (bar.value, bar.sd) = (most.copysign(bar.value), None);
+        names.push(bar.name.clone());
+    }
+    (!names.is_empty()).then(|| format!("Longer than drawn: {}.", names.join(", ")))
 }

@@ -28,6 +28,9 @@ const OF_TIERS: [(&str, &str); 6] = [
 const OF_LIVES: [(&str, &str); 4] =
     [("rmse", "RMSE [cycles]"), ("mae", "MAE [cycles]"), ("mape", "MAPE"), ("r2", "R²")];
 
+/// Figures from here on, of models that went astray, are powers of ten.
+const HUGE: f64 = 1e6;
+
 /// Draws everything that a run of lives or tiers has to show, each picture with the stem of its file.
 pub fn figures(outcome: &Outcome, reasons: &Reasons) -> Vec<(&'static str, Figure)> {
     let tiers = outcome.tiers.as_ref();
@@ -56,6 +59,8 @@ fn reading(metric: &str, value: f64) -> String {
 /// Returns a value of a metric with as many decimals as one of another size has.
 fn beside(metric: &str, value: f64, size: f64) -> String {
     match metric {
+        "mape" if value.abs() >= HUGE => format!("{} %", number::digits(100.0 * value, 3)),
+        _ if value.abs() >= HUGE => number::digits(value, 3),
         "mape" => format!("{:.1} %", 100.0 * value),
         "rmse" | "mae" | "max_error" => {
             let decimals = if size.abs() >= 100.0 {
