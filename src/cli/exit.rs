@@ -62,7 +62,6 @@ fn of_experiment(error: &ExperimentError) -> Option<u8> {
         | ExperimentError::UnknownName(_)
         | ExperimentError::Device(_)
         | ExperimentError::UnknownCell { .. }
-        | ExperimentError::UnknownName(_)
         | ExperimentError::UnexplainedCell { .. } => Some(USAGE),
         _ => None,
     }
