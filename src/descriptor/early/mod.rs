@@ -6,13 +6,15 @@
 mod curve;
 mod cycle;
 pub mod cycles;
+mod physical;
 mod probe;
 mod source;
+mod statistic;
 
 use std::fmt;
 
 pub use cycle::quantity::Quantity;
-pub use cycle::statistic::Series;
+pub use cycle::trend::Series;
 pub use cycles::{Cycle, EarlyCell, Half};
 
 use crate::dataset::Cell;
@@ -120,6 +122,7 @@ pub const FAMILIES: &[(&str, &[EarlyDescriptor])] = &[
     ("thermal", cycle::thermal::DESCRIPTORS),
     ("history", cycle::history::DESCRIPTORS),
     ("source", source::columns::DESCRIPTORS),
+    ("protocol settings", source::columns::SETTINGS),
     ("capacity difference", curve::capacity_difference::DESCRIPTORS),
     ("incremental capacity", curve::incremental_capacity::DESCRIPTORS),
     ("incremental capacity over cycles", curve::incremental_drift::DESCRIPTORS),
@@ -131,6 +134,7 @@ pub const FAMILIES: &[(&str, &[EarlyDescriptor])] = &[
     ("pulse", probe::pulse::DESCRIPTORS),
     ("impedance", probe::impedance::DESCRIPTORS),
     ("formation", source::formation::DESCRIPTORS),
+    ("formation settings", source::formation::SETTINGS),
     ("diagnostic", source::diagnostic::DESCRIPTORS),
 ];
 

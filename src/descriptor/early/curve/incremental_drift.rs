@@ -2,9 +2,9 @@
 //!
 //! A peak is followed from the reference cycle on by its voltage; cycles that do not show it are left out.
 
+use super::super::statistic::{correlation, entropy};
 use super::incremental_capacity::curve;
 use super::peak_track::{track_change, track_slope, track_variance, tracked_share};
-use super::shape::{correlation, entropy};
 use super::view::{Side, View};
 use super::{EarlyCell, EarlyDescriptor, Missing, Need, Value};
 
@@ -20,7 +20,7 @@ pub(crate) const DESCRIPTORS: &[EarlyDescriptor] = &[
     },
     EarlyDescriptor {
         name: "discharge_ic_peak1_position_variance",
-        unit: "V2",
+        unit: "V^2",
         doc: "Variance over the cycles of the voltage of the most prominent dQ/dV peak of the reference discharge.",
         citation: "Dubarry2012",
         formula: "variance over cycles of the voltage of the dQ/dV peak",
@@ -38,7 +38,7 @@ pub(crate) const DESCRIPTORS: &[EarlyDescriptor] = &[
     },
     EarlyDescriptor {
         name: "discharge_ic_peak1_height_variance",
-        unit: "Ah2/V2",
+        unit: "Ah^2/V^2",
         doc: "Variance over the cycles of the height of the most prominent dQ/dV peak of the reference discharge.",
         citation: "Dubarry2012",
         formula: "variance over cycles of the height of the dQ/dV peak",
@@ -56,7 +56,7 @@ pub(crate) const DESCRIPTORS: &[EarlyDescriptor] = &[
     },
     EarlyDescriptor {
         name: "discharge_ic_peak1_width_variance",
-        unit: "V2",
+        unit: "V^2",
         doc: "Variance over the cycles of the width at half prominence of the most prominent dQ/dV peak of the reference discharge.",
         citation: "Dubarry2012",
         formula: "variance over cycles of the width of the dQ/dV peak at half prominence",
@@ -74,7 +74,7 @@ pub(crate) const DESCRIPTORS: &[EarlyDescriptor] = &[
     },
     EarlyDescriptor {
         name: "discharge_ic_peak1_charge_variance",
-        unit: "Ah2",
+        unit: "Ah^2",
         doc: "Variance over the cycles of the charge within the half-prominence width of the most prominent dQ/dV peak of the reference discharge.",
         citation: "Dubarry2012",
         formula: "variance over cycles of the charge within the width of the dQ/dV peak",
@@ -137,7 +137,7 @@ pub(crate) const DESCRIPTORS: &[EarlyDescriptor] = &[
     },
     EarlyDescriptor {
         name: "discharge_ic_peak2_position_variance",
-        unit: "V2",
+        unit: "V^2",
         doc: "Variance over the cycles of the voltage of the second most prominent dQ/dV peak of the reference discharge.",
         citation: "Dubarry2012",
         formula: "variance over cycles of the voltage of the dQ/dV peak",
@@ -146,7 +146,7 @@ pub(crate) const DESCRIPTORS: &[EarlyDescriptor] = &[
     },
     EarlyDescriptor {
         name: "discharge_ic_peak2_height_variance",
-        unit: "Ah2/V2",
+        unit: "Ah^2/V^2",
         doc: "Variance over the cycles of the height of the second most prominent dQ/dV peak of the reference discharge.",
         citation: "Dubarry2012",
         formula: "variance over cycles of the height of the dQ/dV peak",
@@ -184,7 +184,7 @@ pub(crate) const DESCRIPTORS: &[EarlyDescriptor] = &[
         name: "discharge_ic_entropy_change",
         unit: "1",
         doc: "Entropy of dQ/dV of the last less that of the reference discharge.",
-        citation: "Dubarry2012",
+        citation: "Shannon1948",
         formula: "normalised Shannon entropy of dQ/dV last less reference",
         needs: &[Need::Curve],
         compute: |c| entropy_change(c, Side::Discharge),
@@ -200,7 +200,7 @@ pub(crate) const DESCRIPTORS: &[EarlyDescriptor] = &[
     },
     EarlyDescriptor {
         name: "charge_ic_peak1_position_variance",
-        unit: "V2",
+        unit: "V^2",
         doc: "Variance over the cycles of the voltage of the most prominent dQ/dV peak of the reference charge.",
         citation: "Dubarry2012",
         formula: "variance over cycles of the voltage of the dQ/dV peak",
@@ -218,7 +218,7 @@ pub(crate) const DESCRIPTORS: &[EarlyDescriptor] = &[
     },
     EarlyDescriptor {
         name: "charge_ic_peak1_height_variance",
-        unit: "Ah2/V2",
+        unit: "Ah^2/V^2",
         doc: "Variance over the cycles of the height of the most prominent dQ/dV peak of the reference charge.",
         citation: "Dubarry2012",
         formula: "variance over cycles of the height of the dQ/dV peak",
