@@ -11,6 +11,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::softmax::softmax;
+
 /// Probability at which logarithms are clipped: the spacing of doubles at 1, as in the log-loss.
 const CLIP: f64 = f64::EPSILON;
 /// Range of 1 / T. At its upper end the classes are never wrong on the given rows, at its lower end no better than chance.
@@ -115,7 +117,7 @@ impl Calibration {
     pub fn apply(&self, row: &[f64]) -> Vec<f64> {
         match self {
             Self::None => row.to_vec(),
-            Self::Temperature { temperature } => softmax(&logarithms(row), 1.0 / temperature),
+            Self::Temperature { temperature } => sharpened(&logarithms(row), 1.0 / temperature),
             Self::Isotonic { classes, floor } => {
                 let stepped = classes.iter().zip(row).map(|(f, &p)| f.at(p).clamp(*floor, 1.0 - floor));
                 normalise(stepped.collect())
@@ -222,7 +224,7 @@ fn sharpness(truth: &[usize], probabilities: &[Vec<f64>]) -> f64 {
 /// Returns the first and second derivative of the mean log-loss by 1 / T.
 fn slopes(truth: &[usize], logs: &[Vec<f64>], sharpness: f64) -> (f64, f64) {
     let of_row = |(&class, row): (&usize, &Vec<f64>)| {
-        let p = softmax(row, sharpness);
+        let p = sharpened(row, sharpness);
         let mean: f64 = p.iter().zip(row).map(|(p, z)| p * z).sum();
         let variance: f64 = p.iter().zip(row).map(|(p, z)| p * (z - mean).powi(2)).sum();
         (mean - row[class], variance)
@@ -235,9 +237,8 @@ fn logarithms(row: &[f64]) -> Vec<f64> {
     row.iter().map(|p| p.max(CLIP).ln()).collect()
 }
 
-fn softmax(logits: &[f64], sharpness: f64) -> Vec<f64> {
-    let top = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    normalise(logits.iter().map(|z| (sharpness * (z - top)).exp()).collect())
+fn sharpened(logits: &[f64], sharpness: f64) -> Vec<f64> {
+    softmax(&logits.iter().map(|z| sharpness * z).collect::<Vec<_>>())
 }
 
 fn normalise(row: Vec<f64>) -> Vec<f64> {

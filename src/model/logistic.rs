@@ -11,6 +11,8 @@
 use nalgebra::{Cholesky, DMatrix, DVector};
 use serde::{Deserialize, Serialize};
 
+use super::softmax::{log_sum_exp, softmax};
+
 /// Most Newton steps; a convex problem of this kind takes some ten.
 const STEPS: usize = 100;
 /// Largest component of the gradient at the end, relative to the sum of the weights.
@@ -150,7 +152,8 @@ impl Logistic {
         let logit = |(coefficients, intercept): (&Vec<f64>, &f64)| {
             coefficients.iter().zip(row).map(|(w, x)| w * x).sum::<f64>() + intercept
         };
-        softmax(self.coefficients.iter().zip(&self.intercepts).map(logit).collect())
+        let logits: Vec<f64> = self.coefficients.iter().zip(&self.intercepts).map(logit).collect();
+        probabilities(&logits)
     }
 }
 
@@ -191,7 +194,7 @@ impl Problem<'_> {
     /// Returns `[row][class]`.
     fn probabilities(&self, theta: &DMatrix<f64>) -> Vec<Vec<f64>> {
         let logits = &self.inputs * theta;
-        logits.row_iter().map(|row| softmax(row.iter().copied().collect())).collect()
+        logits.row_iter().map(|row| probabilities(&row.iter().copied().collect::<Vec<_>>())).collect()
     }
 
     fn cost(&self, theta: &DMatrix<f64>) -> f64 {
@@ -201,9 +204,7 @@ impl Problem<'_> {
             if z.len() == 1 {
                 z.insert(0, 0.0);
             }
-            let top = z.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-            let sum: f64 = z.iter().map(|z| (z - top).exp()).sum();
-            self.weights[row] * (top + sum.ln() - z[class])
+            self.weights[row] * (log_sum_exp(&z) - z[class])
         };
         let penalty = 0.5 * self.penalised(theta).norm_squared();
         self.classes.iter().enumerate().map(loss).sum::<f64>() + penalty
@@ -291,16 +292,11 @@ fn check(rows: &[Vec<f64>], classes: &[usize], n_classes: usize) -> Result<Vec<u
 }
 
 /// Returns probabilities of logits; a single one is that of class 1 against 0.
-fn softmax(mut logits: Vec<f64>) -> Vec<f64> {
-    if logits.len() == 1 {
-        logits.insert(0, 0.0);
+fn probabilities(logits: &[f64]) -> Vec<f64> {
+    match logits {
+        &[logit] => softmax(&[0.0, logit]),
+        _ => softmax(logits),
     }
-    let top = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    for z in &mut logits {
-        *z = (*z - top).exp();
-    }
-    let sum: f64 = logits.iter().sum();
-    logits.into_iter().map(|p| p / sum).collect()
 }
 
 #[cfg(test)]

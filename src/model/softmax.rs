@@ -7,15 +7,16 @@
 //! in double precision, so that no logit is too large and the probabilities sum to 1. Not a number stays not a number.
 
 /// Returns the probabilities of the classes of one row `[class]` from its logits `[class]`.
-pub fn softmax(logits: &[f32]) -> Vec<f64> {
+pub fn softmax<T: Copy + Into<f64>>(logits: &[T]) -> Vec<f64> {
     let total = log_sum_exp(logits);
-    logits.iter().map(|&logit| (f64::from(logit) - total).exp()).collect()
+    logits.iter().map(|&logit| (logit.into() - total).exp()).collect()
 }
 
 /// Returns `ln sum exp(z)` of one row of logits `[class]`.
-pub fn log_sum_exp(logits: &[f32]) -> f64 {
-    let largest = f64::from(logits.iter().copied().fold(f32::NEG_INFINITY, f32::max));
-    let sum: f64 = logits.iter().map(|&logit| (f64::from(logit) - largest).exp()).sum();
+pub fn log_sum_exp<T: Copy + Into<f64>>(logits: &[T]) -> f64 {
+    let logits = || logits.iter().map(|&logit| logit.into());
+    let largest = logits().fold(f64::NEG_INFINITY, f64::max);
+    let sum: f64 = logits().map(|logit| (logit - largest).exp()).sum();
     largest + sum.ln()
 }
 

@@ -3,12 +3,13 @@
 use std::cell::OnceCell;
 use std::ops::Range;
 
-use super::Window;
 use super::curve::view::Curves;
 use super::cycle::series::Table;
 use super::probe::probes::Probes;
+use super::{Window, physical};
 use crate::cell::Phase;
 use crate::dataset::{Cell, Curve, Record, pairing};
+use crate::units::ampere_hours;
 
 /// Current below which a half cycle does not flow, over the largest one that flows its way [1].
 ///
@@ -34,9 +35,9 @@ pub struct EarlyCell<'a> {
     pub cycles: Vec<Cycle<'a>>,
     /// Quantities of each cycle, once one has been asked for.
     pub(super) table: OnceCell<Table>,
-    /// Curves on a common grid, made when first asked for.
     /// Titrations, rests, holds, spectra and pulses, each found when first asked for.
     pub(super) probes: Probes,
+    /// Curves on a common grid, made when first asked for.
     pub(super) curves: OnceCell<Curves>,
 }
 
@@ -51,6 +52,8 @@ pub struct Cycle<'a> {
     pub charge: Option<Half<'a>>,
     /// The discharge that moved most.
     pub discharge: Option<Half<'a>>,
+    /// Phases whose half cycle is left out: it moved more charge than the cell can.
+    pub left_out: Vec<Phase>,
 }
 
 /// A charge or discharge within a record.
@@ -60,6 +63,8 @@ pub struct Half<'a> {
     pub record: &'a Record,
     /// Its samples; empty where the source gives a curve or a capacity only.
     pub rows: Range<usize>,
+    /// Charge that it moved [Ah].
+    pub moved_ah: f64,
 }
 
 impl<'a> EarlyCell<'a> {
@@ -76,6 +81,7 @@ impl<'a> EarlyCell<'a> {
             }
             from = to;
         }
+        physical::leave_out(&mut cycles, cell.facts.nominal_capacity_ah);
         let (table, curves, probes) = (OnceCell::new(), OnceCell::new(), Probes::default());
         Self { cell, window, nominal_ah, cycles, table, probes, curves }
     }
@@ -95,11 +101,20 @@ impl<'a> Cycle<'a> {
     fn new(count: u32, records: &'a [Record]) -> Self {
         let charge = largest(records, Phase::Charge, 1.0);
         let discharge = largest(records, Phase::Discharge, -1.0);
-        Self { count, records, charge, discharge }
+        Self { count, records, charge, discharge, left_out: Vec::new() }
     }
 }
 
 impl<'a> Half<'a> {
+    fn new(record: &'a Record, sign: f64) -> Self {
+        let mut half = Self { record, rows: flowing(record, sign), moved_ah: 0.0 };
+        let stated = record.stated_capacity_ah.or_else(|| half.curve()?.capacity_ah.last().copied());
+        let steps = half.time_second().windows(2).zip(half.current_ampere());
+        let charge = steps.map(|(t, i)| sign * i * (t[1] - t[0])).filter(|q| q.is_finite()).sum::<f64>();
+        half.moved_ah = if half.rows.is_empty() { stated.unwrap_or(0.0) } else { ampere_hours(charge) };
+        half
+    }
+
     /// Returns times since the begin of the record [s].
     pub fn time_second(&self) -> &'a [f64] {
         &self.record.samples.time_second[self.rows.clone()]
@@ -145,15 +160,8 @@ fn counts(records: &[Record]) -> Vec<u32> {
 /// Returns the half cycle of one direction (`sign` of its current) that moves most.
 fn largest(records: &[Record], phase: Phase, sign: f64) -> Option<Half<'_>> {
     let halves = records.iter().filter(|r| r.phase == phase || r.phase == Phase::Cycle);
-    let halves = halves.map(|record| Half { record, rows: flowing(record, sign) });
-    let moved = |half: &Half| {
-        let stated = half.record.stated_capacity_ah.or_else(|| half.curve()?.capacity_ah.last().copied());
-        let measured = half.time_second().windows(2).zip(half.current_ampere());
-        let charge = measured.map(|(t, i)| sign * i * (t[1] - t[0])).filter(|q| q.is_finite()).sum::<f64>();
-        if half.rows.is_empty() { stated.unwrap_or(0.0) * 3600.0 } else { charge }
-    };
-    let weighed = halves.map(|half| (moved(&half), half)).filter(|(charge, _)| *charge > 0.0);
-    weighed.max_by(|(a, _), (b, _)| a.total_cmp(b)).map(|(_, half)| half)
+    let halves = halves.map(|record| Half::new(record, sign)).filter(|half| half.moved_ah > 0.0);
+    halves.max_by(|a, b| a.moved_ah.total_cmp(&b.moved_ah))
 }
 
 /// Returns the run of samples that moves most one way (`sign` of its current), rests and glitches within it included.

@@ -8,14 +8,16 @@ mod cycle;
 pub mod cycles;
 pub mod matrix;
 pub mod needs;
+mod physical;
 mod probe;
 mod source;
+mod statistic;
 
 use std::fmt;
 use std::str::FromStr;
 
 pub use cycle::quantity::Quantity;
-pub use cycle::statistic::Series;
+pub use cycle::trend::Series;
 pub use cycles::{Cycle, EarlyCell, Half};
 
 use crate::dataset::Cell;
@@ -123,6 +125,7 @@ pub const FAMILIES: &[(&str, &[EarlyDescriptor])] = &[
     ("thermal", cycle::thermal::DESCRIPTORS),
     ("history", cycle::history::DESCRIPTORS),
     ("source", source::columns::DESCRIPTORS),
+    ("protocol settings", source::columns::SETTINGS),
     ("capacity difference", curve::capacity_difference::DESCRIPTORS),
     ("incremental capacity", curve::incremental_capacity::DESCRIPTORS),
     ("incremental capacity over cycles", curve::incremental_drift::DESCRIPTORS),
@@ -134,6 +137,7 @@ pub const FAMILIES: &[(&str, &[EarlyDescriptor])] = &[
     ("pulse", probe::pulse::DESCRIPTORS),
     ("impedance", probe::impedance::DESCRIPTORS),
     ("formation", source::formation::DESCRIPTORS),
+    ("formation settings", source::formation::SETTINGS),
     ("diagnostic", source::diagnostic::DESCRIPTORS),
 ];
 

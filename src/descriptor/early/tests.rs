@@ -10,8 +10,17 @@ use crate::seed::Seed;
 use crate::simulate::{FleetConfig, fleet};
 
 /// Families of this part of the catalogue.
-const OWN: [&str; 8] =
-    ["capacity", "energy", "efficiency", "voltage", "charge", "thermal", "history", "source"];
+const OWN: [&str; 9] = [
+    "capacity",
+    "energy",
+    "efficiency",
+    "voltage",
+    "charge",
+    "thermal",
+    "history",
+    "source",
+    "protocol settings",
+];
 
 /// Largest relative difference to a golden number: sums of ten thousand terms in another order.
 const GOLDEN: f64 = 1e-9;
@@ -95,7 +104,7 @@ fn the_catalogue_is_large_and_its_rows_are_whole() {
 #[test]
 fn units_are_known_and_fit_the_statistic() {
     let quantities = [
-        "1", "Ah", "Wh", "V", "A", "ohm", "s", "d", "degC", "K", "K h", "1/h", "V/s", "cycle", "h", "g",
+        "1", "Ah", "Wh", "V", "A", "ohm", "s", "d", "degC", "K", "degC h", "1/h", "V/s", "cycle", "h", "g",
         "g/Ah",
     ];
     for d in own() {

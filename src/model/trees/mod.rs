@@ -19,6 +19,7 @@ pub use boosted::Trees;
 pub use config::{Splits, TreesConfig};
 
 use super::ModelError;
+use super::softmax::softmax;
 
 /// An input of the trees.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -207,14 +208,6 @@ pub enum TreesError {
     /// Occurs when the library of trees refuses what was checked.
     #[error("the library of trees failed")]
     Library(#[source] Box<dyn std::error::Error + Send + Sync>),
-}
-
-/// Returns the probabilities of margins.
-fn softmax(margins: &[f64]) -> Vec<f64> {
-    let most = margins.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let powers: Vec<f64> = margins.iter().map(|margin| (margin - most).exp()).collect();
-    let sum: f64 = powers.iter().sum();
-    powers.iter().map(|power| power / sum).collect()
 }
 
 #[cfg(test)]

@@ -1,8 +1,10 @@
 //! The difference `Q_b(V) - Q_a(V)` of two half cycles and what it is summed up to `[Severson2019]`.
 
-use super::shape::{entropy, log10_abs, mean, quantile, slope, standardised_moment, variance};
+use super::super::physical;
+use super::super::statistic::{entropy, log10_abs, mean, quantile, slope, standardised_moment, variance};
 use super::view::{Grid, Side, View};
 use super::{EarlyCell, Missing, Value};
+use crate::cell::Phase;
 
 /// Lag of the autocorrelation as a share of the voltage range; ours.
 const LAG_SHARE: f64 = 0.1;
@@ -16,16 +18,17 @@ pub(super) struct Difference {
     grid: Grid,
     /// Values [Ah], by ascending voltage.
     ah: Vec<f64>,
-    /// Capacity of the earlier half cycle [Ah].
-    earlier_ah: f64,
 }
 
 /// Returns the difference of the numbered cycles, `later` less `earlier`.
 pub(super) fn between(c: &EarlyCell, side: Side, later: u32, earlier: u32) -> Result<Difference, Missing> {
+    let phase = if side == Side::Charge { Phase::Charge } else { Phase::Discharge };
+    physical::check(c, later, phase)?;
+    physical::check(c, earlier, phase)?;
     let view = View::new(c, side);
     let (b, a) = (view.capacity(later)?, view.capacity(earlier)?);
     let ah = b.iter().zip(a).map(|(b, a)| b - a).collect();
-    Ok(Difference { grid: view.grid()?, ah, earlier_ah: (a[a.len() - 1] - a[0]).abs() })
+    Ok(Difference { grid: view.grid()?, ah })
 }
 
 /// Returns the difference of the last and the first cycle of the window that have a curve.
@@ -76,11 +79,6 @@ impl Difference {
         log10_abs(variance(&self.ah))
     }
 
-    /// Returns the variance of the difference as a share of the capacity, its logarithm.
-    pub(super) fn log_relative_variance(&self) -> Value {
-        log10_abs(variance(&self.ah) / self.earlier_ah.powi(2))
-    }
-
     pub(super) fn log_moment(&self, order: i32) -> Value {
         log10_abs(standardised_moment(&self.ah, order)?)
     }
@@ -95,10 +93,6 @@ impl Difference {
 
     pub(super) fn interquartile_range(&self) -> f64 {
         self.quantile(0.75) - self.quantile(0.25)
-    }
-
-    pub(super) fn mean_absolute(&self) -> f64 {
-        self.ah.iter().map(|d| d.abs()).sum::<f64>() / self.ah.len() as f64
     }
 
     pub(super) fn root_mean_square(&self) -> f64 {

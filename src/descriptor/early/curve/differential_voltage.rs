@@ -4,8 +4,8 @@
 //! two of them, are proxies of the active material and of the electrodes' slippage `[Bloom2005]`. dV/dQ is positive
 //! in both directions, on 501 equal steps of charge; peaks are of at least 5 % of its median in prominence.
 
+use super::super::statistic::{at, quantile};
 use super::peak_track::vertex;
-use super::shape::{at, quantile};
 use super::view::{CAPACITY_POINTS, Side, View, Voltage};
 use super::{EarlyCell, EarlyDescriptor, Missing, Need, Value};
 
@@ -80,15 +80,6 @@ pub(crate) const DESCRIPTORS: &[EarlyDescriptor] = &[
         compute: |c| Ok(peak(c, Side::Discharge, 1)?.height),
     },
     EarlyDescriptor {
-        name: "discharge_dv_peak1_share",
-        unit: "1",
-        doc: "Share of the charge passed at the most prominent dV/dQ peak of the reference discharge.",
-        citation: "Bloom2005",
-        formula: "share of the charge passed at the dV/dQ peak",
-        needs: &[Need::Curve],
-        compute: |c| Ok(peak(c, Side::Discharge, 0)?.share),
-    },
-    EarlyDescriptor {
         name: "discharge_dv_peak1_width",
         unit: "Ah",
         doc: "Width at half prominence of the most prominent dV/dQ peak of the reference discharge.",
@@ -161,7 +152,7 @@ pub(crate) const DESCRIPTORS: &[EarlyDescriptor] = &[
         compute: |c| knee_share(reference(c, Side::Discharge)?),
     },
     EarlyDescriptor {
-        name: "discharge_dv_curvature_change",
+        name: "discharge_dv_end_less_begin_slope",
         unit: "V/Ah",
         doc: "End slope less begin slope of the reference discharge.",
         citation: "Bloom2005",

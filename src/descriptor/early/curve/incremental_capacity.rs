@@ -3,8 +3,8 @@
 //! The reference is cycle 10, else the first with a curve. Peaks are ranked there by prominence, at least 5 % of the
 //! highest value; their width is taken at half the prominence. dQ/dV is positive in both directions.
 
+use super::super::statistic::{entropy, quantile};
 use super::peak_track::{reference_peak as peak, valley};
-use super::shape::{entropy, quantile};
 use super::view::{Incremental, Side, View};
 use super::{EarlyCell, EarlyDescriptor, Missing, Need, Value};
 
@@ -44,15 +44,6 @@ pub(crate) const DESCRIPTORS: &[EarlyDescriptor] = &[
         formula: "charge within the width of the dQ/dV peak",
         needs: &[Need::Curve],
         compute: |c| Ok(peak(c, Side::Discharge, 0)?.charge_ah),
-    },
-    EarlyDescriptor {
-        name: "discharge_ic_peak1_prominence",
-        unit: "Ah/V",
-        doc: "Prominence of the most prominent dQ/dV peak of the reference discharge.",
-        citation: "Dubarry2012",
-        formula: "prominence of the dQ/dV peak",
-        needs: &[Need::Curve],
-        compute: |c| Ok(peak(c, Side::Discharge, 0)?.prominence),
     },
     EarlyDescriptor {
         name: "discharge_ic_peak2_position",
@@ -103,7 +94,7 @@ pub(crate) const DESCRIPTORS: &[EarlyDescriptor] = &[
         name: "discharge_ic_entropy",
         unit: "1",
         doc: "Entropy of how the capacity of the reference discharge is spread over voltage.",
-        citation: "Dubarry2012",
+        citation: "Shannon1948",
         formula: "normalised Shannon entropy of dQ/dV",
         needs: &[Need::Curve],
         compute: |c| entropy(curve(c, Side::Discharge)?.ah_per_volt.iter().copied()),
@@ -208,15 +199,6 @@ pub(crate) const DESCRIPTORS: &[EarlyDescriptor] = &[
         compute: |c| Ok(peak(c, Side::Charge, 0)?.charge_ah),
     },
     EarlyDescriptor {
-        name: "charge_ic_peak1_prominence",
-        unit: "Ah/V",
-        doc: "Prominence of the most prominent dQ/dV peak of the reference charge.",
-        citation: "Dubarry2012",
-        formula: "prominence of the dQ/dV peak",
-        needs: &[Need::Charge],
-        compute: |c| Ok(peak(c, Side::Charge, 0)?.prominence),
-    },
-    EarlyDescriptor {
         name: "charge_ic_peak2_position",
         unit: "V",
         doc: "Voltage of the second most prominent dQ/dV peak of the reference charge.",
@@ -247,7 +229,7 @@ pub(crate) const DESCRIPTORS: &[EarlyDescriptor] = &[
         name: "charge_ic_entropy",
         unit: "1",
         doc: "Entropy of how the capacity of the reference charge is spread over voltage.",
-        citation: "Dubarry2012",
+        citation: "Shannon1948",
         formula: "normalised Shannon entropy of dQ/dV",
         needs: &[Need::Charge],
         compute: |c| entropy(curve(c, Side::Charge)?.ah_per_volt.iter().copied()),

@@ -2,9 +2,9 @@
 //!
 //! A peak is followed from the reference cycle on by its voltage; cycles that do not show it are left out.
 
+use super::super::statistic::{correlation, entropy};
 use super::incremental_capacity::curve;
 use super::peak_track::{track_change, track_slope, track_variance, tracked_share};
-use super::shape::{correlation, entropy};
 use super::view::{Side, View};
 use super::{EarlyCell, EarlyDescriptor, Missing, Need, Value};
 
@@ -184,7 +184,7 @@ pub(crate) const DESCRIPTORS: &[EarlyDescriptor] = &[
         name: "discharge_ic_entropy_change",
         unit: "1",
         doc: "Entropy of dQ/dV of the last less that of the reference discharge.",
-        citation: "Dubarry2012",
+        citation: "Shannon1948",
         formula: "normalised Shannon entropy of dQ/dV last less reference",
         needs: &[Need::Curve],
         compute: |c| entropy_change(c, Side::Discharge),

@@ -7,7 +7,6 @@ pub(super) mod incremental_capacity;
 pub(super) mod incremental_drift;
 mod path;
 mod peak_track;
-mod shape;
 pub(super) mod view;
 pub(super) mod voltage_curve;
 

@@ -3,7 +3,7 @@
 //! A peak is known by its rank in the reference cycle, the most prominent first. In another cycle it is the peak
 //! nearest to where it was in the cycle before, so that drift is that of one peak and not of its rank.
 
-use super::shape::{at, slope, variance};
+use super::super::statistic::{at, slope, variance};
 use super::view::{Grid, Side, View};
 use super::{EarlyCell, Missing, Value};
 use crate::signal::peak::Peak;
@@ -21,8 +21,6 @@ pub(super) struct IcPeak {
     pub volt: f64,
     /// Height [Ah/V].
     pub height: f64,
-    /// Height above the ground around it [Ah/V].
-    pub prominence: f64,
     /// Width at half the prominence [V].
     pub width_volt: f64,
     /// Charge passed within that width [Ah].
@@ -105,7 +103,6 @@ impl IcPeak {
         Ok(Self {
             volt: grid.volt(vertex(&curve.ah_per_volt, position)),
             height: curve.ah_per_volt[position],
-            prominence: peak.prominence,
             width_volt: peak.width() * grid.step_volt,
             charge_ah: (right - left).abs(),
             low_side_share: (position as f64 - peak.left) / peak.width(),

@@ -162,10 +162,10 @@ fn a_curve_without_a_peak_says_so() {
     assert!(value(&cell, "discharge_ic_entropy").is_ok_and(|v| (v - 1.0).abs() < 1e-6));
 }
 
-/// Returns the power of the ampere hour in a unit such as `Ah/V`, `V2` or `V/Ah`.
+/// Returns the power of the ampere hour in a unit such as `Ah/V`, `V^2` or `V/Ah`.
 fn charge_power(unit: &str) -> i32 {
     let power = |part: &str| match part.strip_prefix("Ah") {
-        Some("2") => 2,
+        Some("^2") => 2,
         Some(_) => 1,
         None => 0,
     };

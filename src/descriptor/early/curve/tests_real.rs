@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use super::super::statistic;
 use super::super::*;
 use super::{
-    capacity_difference, differential_voltage, incremental_capacity, incremental_drift, shape, voltage_curve,
+    capacity_difference, differential_voltage, incremental_capacity, incremental_drift, voltage_curve,
 };
 use crate::cell::{CellId, Phase};
 use crate::dataset::reader::archive::{for_each_file, real_data};
@@ -114,8 +115,8 @@ fn the_variance_model_of_severson_comes_out() {
     let (train, test) = (points("train/"), points("test1/"));
     assert_eq!((train.len(), test.len()), (41, 42));
     let (x, y): (Vec<f64>, Vec<f64>) = train.iter().map(|(x, life)| (*x, life.log10())).unzip();
-    let slope = shape::slope(&x, &y).unwrap();
-    let level = shape::mean(&y) - slope * shape::mean(&x);
+    let slope = statistic::slope(&x, &y).unwrap();
+    let level = statistic::mean(&y) - slope * statistic::mean(&x);
     let errors: Vec<(f64, f64)> =
         test.iter().map(|(x, life)| (10_f64.powf(level + slope * x) - life, *life)).collect();
     let rmse = (errors.iter().map(|(e, _)| e * e).sum::<f64>() / 42.0).sqrt();
@@ -140,7 +141,7 @@ fn no_two_rows_order_the_cells_alike() {
         for (j, b) in ranked.iter().enumerate().skip(i + 1) {
             let pairs = a.iter().zip(b).filter(|(a, b)| a.is_finite() && b.is_finite());
             let (a, b): (Vec<f64>, Vec<f64>) = pairs.unzip();
-            if a.len() >= 20 && shape::correlation(&a, &b).is_ok_and(|rho| rho.abs() > 0.9999) {
+            if a.len() >= 20 && statistic::correlation(&a, &b).is_ok_and(|rho| rho.abs() > 0.9999) {
                 alike.push((rows[i].name, rows[j].name));
             }
         }

@@ -3,7 +3,7 @@
 //! Voltages stand at equal shares of the charge, in the order of the half cycle; `last` is the last cycle with a curve.
 //! Summaries of this kind are compared in `[Paulson2022]`.
 
-use super::shape::{at, mean, slope, standardised_moment, variance};
+use super::super::statistic::{at, mean, slope, standardised_moment, variance};
 use super::view::{CAPACITY_POINTS, Side, View, Voltage};
 use super::{EarlyCell, EarlyDescriptor, Missing, Need, Value};
 
@@ -27,7 +27,7 @@ pub(crate) const DESCRIPTORS: &[EarlyDescriptor] = &[
         name: "discharge_voltage_curve_skewness",
         unit: "1",
         doc: "Skewness of the voltage over the charge passed, reference discharge.",
-        citation: "Paulson2022",
+        citation: "Joanes1998",
         formula: "skewness of V over Q",
         needs: &[Need::Curve],
         compute: |c| standardised_moment(&reference(c, Side::Discharge)?.volt, 3),
@@ -36,37 +36,10 @@ pub(crate) const DESCRIPTORS: &[EarlyDescriptor] = &[
         name: "discharge_voltage_curve_kurtosis",
         unit: "1",
         doc: "Kurtosis of the voltage over the charge passed, reference discharge.",
-        citation: "Paulson2022",
+        citation: "Joanes1998",
         formula: "kurtosis of V over Q",
         needs: &[Need::Curve],
         compute: |c| standardised_moment(&reference(c, Side::Discharge)?.volt, 4),
-    },
-    EarlyDescriptor {
-        name: "discharge_voltage_curve_at_10",
-        unit: "V",
-        doc: "Voltage when 10 % of the charge of the reference discharge has passed.",
-        citation: "Paulson2022",
-        formula: "V at a share of the charge",
-        needs: &[Need::Curve],
-        compute: |c| Ok(reference(c, Side::Discharge)?.at_share(0.1)),
-    },
-    EarlyDescriptor {
-        name: "discharge_voltage_curve_at_50",
-        unit: "V",
-        doc: "Voltage when 50 % of the charge of the reference discharge has passed.",
-        citation: "Paulson2022",
-        formula: "V at a share of the charge",
-        needs: &[Need::Curve],
-        compute: |c| Ok(reference(c, Side::Discharge)?.at_share(0.5)),
-    },
-    EarlyDescriptor {
-        name: "discharge_voltage_curve_at_90",
-        unit: "V",
-        doc: "Voltage when 90 % of the charge of the reference discharge has passed.",
-        citation: "Paulson2022",
-        formula: "V at a share of the charge",
-        needs: &[Need::Curve],
-        compute: |c| Ok(reference(c, Side::Discharge)?.at_share(0.9)),
     },
     EarlyDescriptor {
         name: "discharge_voltage_curve_plateau_share",
@@ -90,7 +63,7 @@ pub(crate) const DESCRIPTORS: &[EarlyDescriptor] = &[
         name: "discharge_voltage_curve_straightness",
         unit: "V",
         doc: "Root mean square distance of the voltage of the reference discharge from its own straight line over charge.",
-        citation: "Paulson2022",
+        citation: "Draper1998",
         formula: "rms residual of a straight line V over Q",
         needs: &[Need::Curve],
         compute: |c| straightness(reference(c, Side::Discharge)?),
@@ -108,7 +81,7 @@ pub(crate) const DESCRIPTORS: &[EarlyDescriptor] = &[
         name: "charge_voltage_curve_skewness",
         unit: "1",
         doc: "Skewness of the voltage over the charge passed, reference charge.",
-        citation: "Paulson2022",
+        citation: "Joanes1998",
         formula: "skewness of V over Q",
         needs: &[Need::Charge],
         compute: |c| standardised_moment(&reference(c, Side::Charge)?.volt, 3),
@@ -117,7 +90,7 @@ pub(crate) const DESCRIPTORS: &[EarlyDescriptor] = &[
         name: "charge_voltage_curve_kurtosis",
         unit: "1",
         doc: "Kurtosis of the voltage over the charge passed, reference charge.",
-        citation: "Paulson2022",
+        citation: "Joanes1998",
         formula: "kurtosis of V over Q",
         needs: &[Need::Charge],
         compute: |c| standardised_moment(&reference(c, Side::Charge)?.volt, 4),
@@ -130,15 +103,6 @@ pub(crate) const DESCRIPTORS: &[EarlyDescriptor] = &[
         formula: "V at a share of the charge",
         needs: &[Need::Charge],
         compute: |c| Ok(reference(c, Side::Charge)?.at_share(0.1)),
-    },
-    EarlyDescriptor {
-        name: "charge_voltage_curve_at_50",
-        unit: "V",
-        doc: "Voltage when 50 % of the charge of the reference charge has passed.",
-        citation: "Paulson2022",
-        formula: "V at a share of the charge",
-        needs: &[Need::Charge],
-        compute: |c| Ok(reference(c, Side::Charge)?.at_share(0.5)),
     },
     EarlyDescriptor {
         name: "charge_voltage_curve_at_90",
@@ -171,7 +135,7 @@ pub(crate) const DESCRIPTORS: &[EarlyDescriptor] = &[
         name: "charge_voltage_curve_straightness",
         unit: "V",
         doc: "Root mean square distance of the voltage of the reference charge from its own straight line over charge.",
-        citation: "Paulson2022",
+        citation: "Draper1998",
         formula: "rms residual of a straight line V over Q",
         needs: &[Need::Charge],
         compute: |c| straightness(reference(c, Side::Charge)?),
@@ -240,15 +204,6 @@ pub(crate) const DESCRIPTORS: &[EarlyDescriptor] = &[
         compute: |c| same_charge(c, Side::Discharge),
     },
     EarlyDescriptor {
-        name: "discharge_voltage_curve_middle_slope_cycles",
-        unit: "V/cycle",
-        doc: "Slope per cycle of the voltage when half of the charge of the discharge has passed.",
-        citation: "Paulson2022",
-        formula: "slope over cycles of V at half the charge",
-        needs: &[Need::Curve, Need::Cycles(3)],
-        compute: |c| over_cycles(c, Side::Discharge, |v| v.at_share(0.5)).and_then(|(x, y)| slope(&x, &y)),
-    },
-    EarlyDescriptor {
         name: "discharge_voltage_curve_middle_variance_cycles",
         unit: "V^2",
         doc: "Variance over the cycles of the voltage when half of the charge of the discharge has passed.",
@@ -256,24 +211,6 @@ pub(crate) const DESCRIPTORS: &[EarlyDescriptor] = &[
         formula: "variance over cycles of V at half the charge",
         needs: &[Need::Curve, Need::Cycles(3)],
         compute: |c| Ok(variance(&over_cycles(c, Side::Discharge, |v| v.at_share(0.5))?.1)),
-    },
-    EarlyDescriptor {
-        name: "discharge_voltage_curve_late_slope_cycles",
-        unit: "V/cycle",
-        doc: "Slope per cycle of the voltage when 90 % of the charge of the discharge has passed.",
-        citation: "Paulson2022",
-        formula: "slope over cycles of V at 90 % of the charge",
-        needs: &[Need::Curve, Need::Cycles(3)],
-        compute: |c| over_cycles(c, Side::Discharge, |v| v.at_share(0.9)).and_then(|(x, y)| slope(&x, &y)),
-    },
-    EarlyDescriptor {
-        name: "discharge_voltage_curve_variance_slope_cycles",
-        unit: "V^2/cycle",
-        doc: "Slope per cycle of the variance of the voltage over the charge of the discharge.",
-        citation: "Paulson2022",
-        formula: "slope over cycles of the variance of V over Q",
-        needs: &[Need::Curve, Need::Cycles(3)],
-        compute: |c| over_cycles(c, Side::Discharge, |v| variance(&v.volt)).and_then(|(x, y)| slope(&x, &y)),
     },
     EarlyDescriptor {
         name: "discharge_voltage_curve_plateau_share_slope_cycles",
@@ -301,15 +238,6 @@ pub(crate) const DESCRIPTORS: &[EarlyDescriptor] = &[
         formula: "variance of charge less discharge V over the state of charge",
         needs: &[Need::Curve, Need::Charge],
         compute: |c| hysteresis(c).map(|gap| variance(&gap)),
-    },
-    EarlyDescriptor {
-        name: "charge_voltage_curve_hysteresis_middle",
-        unit: "V",
-        doc: "Charge less discharge voltage of the reference cycle when half of either has passed.",
-        citation: "Paulson2022",
-        formula: "charge less discharge V at half the charge",
-        needs: &[Need::Curve, Need::Charge],
-        compute: |c| hysteresis(c).map(|gap| at(&gap, 0.5 * (gap.len() - 1) as f64)),
     },
 ];
 

@@ -1,7 +1,7 @@
 //! The charge over the cycles: constant current, held voltage, and the time between two voltages.
 
 use super::quantity::Quantity as Q;
-use super::statistic::{curvature, difference, first, mean, median, ratio, residual_sd, sd, slope};
+use super::trend::{curvature, difference, first, mean, median, ratio, residual_sd, sd, slope};
 use super::{EarlyDescriptor, Need};
 
 pub(crate) const DESCRIPTORS: &[EarlyDescriptor] = &[
@@ -27,7 +27,7 @@ pub(crate) const DESCRIPTORS: &[EarlyDescriptor] = &[
         name: "charge_duration_roughness",
         unit: "s",
         doc: "Standard deviation around the least-squares line of the charge duration.",
-        citation: "Fei2021",
+        citation: "Draper1998",
         formula: "standard deviation around the least-squares line of the charge duration",
         needs: &[Need::Charge, Need::Cycles(4)],
         compute: |c| residual_sd(c.series(Q::ChargeDuration)?),
@@ -54,7 +54,7 @@ pub(crate) const DESCRIPTORS: &[EarlyDescriptor] = &[
         name: "charge_cc_duration_curvature",
         unit: "s/cycle^2",
         doc: "Quadratic coefficient of the least-squares parabola over the cycles through the time until the charger holds its voltage.",
-        citation: "Williard2013",
+        citation: "Draper1998",
         formula: "quadratic coefficient of the least-squares parabola over the cycles through the time until the charger holds its voltage",
         needs: &[Need::ConstantVoltage, Need::Cycles(4)],
         compute: |c| curvature(c.series(Q::CcDuration)?),
@@ -180,7 +180,7 @@ pub(crate) const DESCRIPTORS: &[EarlyDescriptor] = &[
         name: "charge_cv_decay_roughness",
         unit: "s",
         doc: "Standard deviation around the least-squares line of the time constant of the current at held voltage.",
-        citation: "YangJ2018",
+        citation: "Draper1998",
         formula: "standard deviation around the least-squares line of the time constant of the current at held voltage",
         needs: &[Need::ConstantVoltage, Need::Cycles(4)],
         compute: |c| residual_sd(c.series(Q::CvDecay)?),
@@ -234,7 +234,7 @@ pub(crate) const DESCRIPTORS: &[EarlyDescriptor] = &[
         name: "charge_window_low_duration_roughness",
         unit: "s",
         doc: "Standard deviation around the least-squares line of the time from 0.3 to 0.2 V below the highest charge voltage.",
-        citation: "Williard2013",
+        citation: "Draper1998",
         formula: "standard deviation around the least-squares line of the time from 0.3 to 0.2 V below the highest charge voltage",
         needs: &[Need::Charge, Need::Cycles(4)],
         compute: |c| residual_sd(c.series(Q::WindowDurationLow)?),
@@ -261,7 +261,7 @@ pub(crate) const DESCRIPTORS: &[EarlyDescriptor] = &[
         name: "charge_window_high_duration_roughness",
         unit: "s",
         doc: "Standard deviation around the least-squares line of the time from 0.2 to 0.1 V below the highest charge voltage.",
-        citation: "Williard2013",
+        citation: "Draper1998",
         formula: "standard deviation around the least-squares line of the time from 0.2 to 0.1 V below the highest charge voltage",
         needs: &[Need::Charge, Need::Cycles(4)],
         compute: |c| residual_sd(c.series(Q::WindowDurationHigh)?),

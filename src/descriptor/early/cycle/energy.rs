@@ -1,7 +1,7 @@
 //! Energy over the cycles, and what each cycle loses of it.
 
 use super::quantity::Quantity as Q;
-use super::statistic::{curvature, first, increment_skewness, median, ratio, residual_sd, sd, slope};
+use super::trend::{curvature, first, increment_skewness, median, ratio, residual_sd, sd, slope};
 use super::{EarlyDescriptor, Need};
 
 pub(crate) const DESCRIPTORS: &[EarlyDescriptor] = &[
@@ -9,7 +9,7 @@ pub(crate) const DESCRIPTORS: &[EarlyDescriptor] = &[
         name: "discharge_energy_first",
         unit: "Wh",
         doc: "First value of the discharge energy.",
-        citation: "Paulson2022",
+        citation: "Reddy2011",
         formula: "first value of the discharge energy",
         needs: &[Need::Curve],
         compute: |c| first(c.series(Q::DischargeEnergy)?),
@@ -18,7 +18,7 @@ pub(crate) const DESCRIPTORS: &[EarlyDescriptor] = &[
         name: "discharge_energy_ratio",
         unit: "1",
         doc: "Last over first value of the discharge energy.",
-        citation: "Paulson2022",
+        citation: "Reddy2011",
         formula: "last over first value of the discharge energy",
         needs: &[Need::Curve, Need::Cycles(2)],
         compute: |c| ratio(c.series(Q::DischargeEnergy)?),
@@ -27,7 +27,7 @@ pub(crate) const DESCRIPTORS: &[EarlyDescriptor] = &[
         name: "discharge_energy_slope",
         unit: "Wh/cycle",
         doc: "Least-squares slope over the cycles of the discharge energy.",
-        citation: "Paulson2022",
+        citation: "Draper1998",
         formula: "least-squares slope over the cycles of the discharge energy",
         needs: &[Need::Curve, Need::Cycles(3)],
         compute: |c| slope(c.series(Q::DischargeEnergy)?),
@@ -36,7 +36,7 @@ pub(crate) const DESCRIPTORS: &[EarlyDescriptor] = &[
         name: "discharge_energy_slope_last10",
         unit: "Wh/cycle",
         doc: "Least-squares slope over the cycles of the discharge energy, in the last ten cycles that have it.",
-        citation: "Paulson2022",
+        citation: "Draper1998",
         formula: "least-squares slope over the cycles of the discharge energy",
         needs: &[Need::Curve, Need::Cycles(10)],
         compute: |c| slope(c.series(Q::DischargeEnergy)?.tail(10)?),
@@ -45,7 +45,7 @@ pub(crate) const DESCRIPTORS: &[EarlyDescriptor] = &[
         name: "discharge_energy_curvature",
         unit: "Wh/cycle^2",
         doc: "Quadratic coefficient of the least-squares parabola over the cycles through the discharge energy.",
-        citation: "Paulson2022",
+        citation: "Draper1998",
         formula: "quadratic coefficient of the least-squares parabola over the cycles through the discharge energy",
         needs: &[Need::Curve, Need::Cycles(4)],
         compute: |c| curvature(c.series(Q::DischargeEnergy)?),
@@ -54,7 +54,7 @@ pub(crate) const DESCRIPTORS: &[EarlyDescriptor] = &[
         name: "discharge_energy_roughness",
         unit: "Wh",
         doc: "Standard deviation around the least-squares line of the discharge energy.",
-        citation: "Paulson2022",
+        citation: "Draper1998",
         formula: "standard deviation around the least-squares line of the discharge energy",
         needs: &[Need::Curve, Need::Cycles(4)],
         compute: |c| residual_sd(c.series(Q::DischargeEnergy)?),
@@ -63,7 +63,7 @@ pub(crate) const DESCRIPTORS: &[EarlyDescriptor] = &[
         name: "discharge_energy_increment_skewness",
         unit: "1",
         doc: "Skewness of the change per cycle of the discharge energy.",
-        citation: "Paulson2022",
+        citation: "Joanes1998",
         formula: "skewness of the change per cycle of the discharge energy",
         needs: &[Need::Curve, Need::Cycles(6)],
         compute: |c| increment_skewness(c.series(Q::DischargeEnergy)?),
@@ -72,7 +72,7 @@ pub(crate) const DESCRIPTORS: &[EarlyDescriptor] = &[
         name: "charge_energy_first",
         unit: "Wh",
         doc: "First value of the charge energy.",
-        citation: "Paulson2022",
+        citation: "Reddy2011",
         formula: "first value of the charge energy",
         needs: &[Need::Charge],
         compute: |c| first(c.series(Q::ChargeEnergy)?),
@@ -117,7 +117,7 @@ pub(crate) const DESCRIPTORS: &[EarlyDescriptor] = &[
         name: "cycle_energy_loss_curvature",
         unit: "Wh/cycle^2",
         doc: "Quadratic coefficient of the least-squares parabola over the cycles through the energy that a cycle loses.",
-        citation: "Farhad2019",
+        citation: "Draper1998",
         formula: "quadratic coefficient of the least-squares parabola over the cycles through the energy that a cycle loses",
         needs: &[Need::Charge, Need::Discharge, Need::Cycles(4)],
         compute: |c| curvature(c.series(Q::EnergyLoss)?),

@@ -1,7 +1,7 @@
 //! History and protocol: rates, depth, rests, calendar time and throughput of the window.
 
 use super::quantity::Quantity as Q;
-use super::statistic::{difference, max, mean, median, range, slope, total};
+use super::trend::{difference, max, mean, median, range, slope, total};
 use super::{EarlyCell, EarlyDescriptor, Missing, Need, Value};
 use crate::cell::health;
 use crate::units::SECONDS_PER_HOUR;
@@ -26,7 +26,7 @@ pub(crate) const DESCRIPTORS: &[EarlyDescriptor] = &[
         name: "history_charge_rate_slope",
         unit: "1/h/cycle",
         doc: "Least-squares slope over the cycles of the mean C-rate of the charge.",
-        citation: "Paulson2022",
+        citation: "Draper1998",
         formula: "least-squares slope over the cycles of the mean C-rate of the charge",
         needs: &[Need::Charge, Need::Nominal, Need::Cycles(3)],
         compute: |c| slope(c.series(Q::ChargeRate)?),
@@ -35,7 +35,7 @@ pub(crate) const DESCRIPTORS: &[EarlyDescriptor] = &[
         name: "history_discharge_rate_median",
         unit: "1/h",
         doc: "Median over the cycles of the mean C-rate of the discharge.",
-        citation: "Paulson2022",
+        citation: "Reddy2011",
         formula: "median over the cycles of the mean C-rate of the discharge",
         needs: &[Need::Discharge, Need::Nominal],
         compute: |c| median(c.series(Q::DischargeRate)?),
@@ -44,7 +44,7 @@ pub(crate) const DESCRIPTORS: &[EarlyDescriptor] = &[
         name: "history_discharge_rate_range",
         unit: "1/h",
         doc: "Largest less smallest value over the cycles of the mean C-rate of the discharge.",
-        citation: "Paulson2022",
+        citation: "Reddy2011",
         formula: "largest less smallest value over the cycles of the mean C-rate of the discharge",
         needs: &[Need::Discharge, Need::Nominal, Need::Cycles(2)],
         compute: |c| range(c.series(Q::DischargeRate)?),
@@ -62,7 +62,7 @@ pub(crate) const DESCRIPTORS: &[EarlyDescriptor] = &[
         name: "history_rest_charged_median",
         unit: "s",
         doc: "Median over the cycles of the time from the end of the charge to the begin of the discharge.",
-        citation: "Schmalstieg2014",
+        citation: "Reichert2013",
         formula: "median over the cycles of the time from the end of the charge to the begin of the discharge",
         needs: &[Need::Charge, Need::Discharge, Need::Clock],
         compute: |c| median(c.series(Q::RestCharged)?),
@@ -71,7 +71,7 @@ pub(crate) const DESCRIPTORS: &[EarlyDescriptor] = &[
         name: "history_rest_discharged_median",
         unit: "s",
         doc: "Median over the cycles of the time from the end of the discharge to the begin of the next charge.",
-        citation: "Schmalstieg2014",
+        citation: "Reichert2013",
         formula: "median over the cycles of the time from the end of the discharge to the begin of the next charge",
         needs: &[Need::Charge, Need::Discharge, Need::Clock, Need::Cycles(2)],
         compute: |c| median(c.series(Q::RestDischarged)?),
@@ -80,7 +80,7 @@ pub(crate) const DESCRIPTORS: &[EarlyDescriptor] = &[
         name: "history_rest_charged_highest",
         unit: "s",
         doc: "Highest over the cycles of the time from the end of the charge to the begin of the discharge.",
-        citation: "Schmalstieg2014",
+        citation: "Reichert2013",
         formula: "highest over the cycles of the time from the end of the charge to the begin of the discharge",
         needs: &[Need::Charge, Need::Discharge, Need::Clock],
         compute: |c| max(c.series(Q::RestCharged)?),
@@ -89,7 +89,7 @@ pub(crate) const DESCRIPTORS: &[EarlyDescriptor] = &[
         name: "history_rest_discharged_highest",
         unit: "s",
         doc: "Highest over the cycles of the time from the end of the discharge to the begin of the next charge.",
-        citation: "Schmalstieg2014",
+        citation: "Reichert2013",
         formula: "highest over the cycles of the time from the end of the discharge to the begin of the next charge",
         needs: &[Need::Charge, Need::Discharge, Need::Clock, Need::Cycles(2)],
         compute: |c| max(c.series(Q::RestDischarged)?),
@@ -143,7 +143,7 @@ pub(crate) const DESCRIPTORS: &[EarlyDescriptor] = &[
         name: "history_charged_share",
         unit: "1",
         doc: "Time between charge and discharge over all time at rest between half cycles: high where the cell rests full.",
-        citation: "Schmalstieg2014",
+        citation: "Reichert2013",
         formula: "time at rest charged over all time at rest",
         needs: &[Need::Charge, Need::Discharge, Need::Clock, Need::Cycles(2)],
         compute: charged_share,
@@ -161,7 +161,7 @@ pub(crate) const DESCRIPTORS: &[EarlyDescriptor] = &[
         name: "history_rate_ratio",
         unit: "1",
         doc: "Median C-rate of the charge over that of the discharge.",
-        citation: "Schmalstieg2014",
+        citation: "Reddy2011",
         formula: "median charge rate over median discharge rate",
         needs: &[Need::Charge, Need::Discharge, Need::Nominal],
         compute: |c| Ok(median(c.series(Q::ChargeRate)?)? / median(c.series(Q::DischargeRate)?)?),

@@ -9,8 +9,8 @@ pub(super) mod history;
 mod measure;
 pub(super) mod quantity;
 pub(super) mod series;
-pub(super) mod statistic;
 pub(super) mod thermal;
+pub(super) mod trend;
 pub(super) mod voltage;
 
 use super::{Cycle, EarlyCell, EarlyDescriptor, Half, Missing, Need, Value};

@@ -1,13 +1,16 @@
 //! Quantities of each cycle: measured once a cell, remembered, and handed out as series over its cycles.
 //!
-//! A half cycle that moved less than a fifth of what is usual in the window says nothing and is left out, and so is
+//! A half cycle that moved less than a fifth of what is usual in the window says nothing, one that moved more than a
+//! cell can is a fault of the counter; both are left out, and so is
 //! an efficiency above 1.05: such a cycle did not begin where the one before it ended. What the source gives in its
 //! own table, one cycle a row, stands where nothing is measured.
 
+use super::super::physical;
+use super::super::statistic::quantile;
 use super::flow::Flow;
 use super::measure::{mean_ampere, measure, temperature_hours};
 use super::quantity::{Quantity, Quantity as Q};
-use super::statistic::Series;
+use super::trend::Series;
 use super::{EarlyCell, Missing};
 use crate::cell::health;
 use crate::dataset::{Cell, CycleColumn, pairing::LEAST_CHARGE};
@@ -56,10 +59,13 @@ impl Table {
                 measure(cycle, &mut flow, &mut rows[position]);
             }
         }
-        leave_out(&mut rows, Q::DischargeCapacity, Q::LoadResistance);
-        leave_out(&mut rows, Q::ChargeCapacity, Q::CvCurrentEnd);
+        let nominal_ah = early.cell.facts.nominal_capacity_ah;
+        leave_out(&mut rows, Q::DischargeCapacity, Q::LoadResistance, nominal_ah);
+        leave_out(&mut rows, Q::ChargeCapacity, Q::CvCurrentEnd, nominal_ah);
         derive_temperatures(&mut rows);
         take_columns(early.cell, &counts, &mut rows);
+        leave_out(&mut rows, Q::DischargeCapacity, Q::DischargeCapacity, nominal_ah);
+        leave_out(&mut rows, Q::ChargeCapacity, Q::ChargeCapacity, nominal_ah);
         derive(&mut rows, early.nominal_ah);
         derive_endpoints(&mut rows, &counts);
         derive_times(&mut rows, &counts);
@@ -82,15 +88,16 @@ fn finite(counts: &[u32], rows: &[Row], quantity: usize) -> (Vec<f64>, Vec<f64>)
     values.filter(|(_, value)| value.is_finite()).unzip()
 }
 
-/// Leaves out the half cycles that moved too little; their quantities stand from `capacity` to `last`.
-fn leave_out(rows: &mut [Row], capacity: Quantity, last: Quantity) {
-    let mut moved: Vec<f64> = rows.iter().map(|r| r[capacity as usize]).filter(|q| q.is_finite()).collect();
+/// Leaves out the half cycles that moved too little or past belief; their quantities stand from `capacity` to `last`.
+fn leave_out(rows: &mut [Row], capacity: Quantity, last: Quantity, nominal_ah: Option<f64>) {
+    let moved = rows.iter().map(|r| r[capacity as usize]).filter(|q| q.is_finite());
+    let moved: Vec<f64> = moved.collect();
     if moved.is_empty() {
         return;
     }
-    let middle = moved.len() / 2;
-    let least = LEAST_CHARGE * *moved.select_nth_unstable_by(middle, f64::total_cmp).1;
-    for row in rows.iter_mut().filter(|row| row[capacity as usize] < least) {
+    let usual = quantile(&moved, 0.5);
+    let (least, most) = (LEAST_CHARGE * usual, physical::largest_ah(usual, nominal_ah));
+    for row in rows.iter_mut().filter(|row| row[capacity as usize] < least || row[capacity as usize] > most) {
         row[capacity as usize..=last as usize].fill(f64::NAN);
     }
 }

@@ -1,7 +1,7 @@
 //! Temperature over the cycles: levels, rises and their drift.
 
 use super::quantity::Quantity as Q;
-use super::statistic::{first, max, mean, median, min, range, sd, slope, total};
+use super::trend::{first, max, mean, median, min, range, sd, slope, total};
 use super::{EarlyDescriptor, Need};
 
 pub(crate) const DESCRIPTORS: &[EarlyDescriptor] = &[
@@ -25,7 +25,7 @@ pub(crate) const DESCRIPTORS: &[EarlyDescriptor] = &[
     },
     EarlyDescriptor {
         name: "cycle_temperature_time_total",
-        unit: "K h",
+        unit: "degC h",
         doc: "Sum over the cycles of the integral of the temperature over the time of charge and discharge.",
         citation: "Severson2019",
         formula: "sum over the cycles of the integral of the temperature over the time of charge and discharge",
@@ -36,7 +36,7 @@ pub(crate) const DESCRIPTORS: &[EarlyDescriptor] = &[
         name: "cycle_temperature_max_slope",
         unit: "K/cycle",
         doc: "Least-squares slope over the cycles of the highest temperature of a cycle.",
-        citation: "Fei2021",
+        citation: "Draper1998",
         formula: "least-squares slope over the cycles of the highest temperature of a cycle",
         needs: &[Need::Temperature, Need::Cycles(3)],
         compute: |c| slope(c.series(Q::CycleTemperatureMax)?),
@@ -72,7 +72,7 @@ pub(crate) const DESCRIPTORS: &[EarlyDescriptor] = &[
         name: "cycle_temperature_mean_slope",
         unit: "K/cycle",
         doc: "Least-squares slope over the cycles of the mean temperature of a cycle.",
-        citation: "Fei2021",
+        citation: "Draper1998",
         formula: "least-squares slope over the cycles of the mean temperature of a cycle",
         needs: &[Need::Temperature, Need::Cycles(3)],
         compute: |c| slope(c.series(Q::CycleTemperature)?),
@@ -90,7 +90,7 @@ pub(crate) const DESCRIPTORS: &[EarlyDescriptor] = &[
         name: "discharge_temperature_mean_slope",
         unit: "K/cycle",
         doc: "Least-squares slope over the cycles of the mean temperature of the discharge.",
-        citation: "Fei2021",
+        citation: "Draper1998",
         formula: "least-squares slope over the cycles of the mean temperature of the discharge",
         needs: &[Need::Discharge, Need::Temperature, Need::Cycles(3)],
         compute: |c| slope(c.series(Q::DischargeTemperature)?),
@@ -99,7 +99,7 @@ pub(crate) const DESCRIPTORS: &[EarlyDescriptor] = &[
         name: "discharge_temperature_rise_first",
         unit: "K",
         doc: "First value of the temperature rise of the discharge (highest less first).",
-        citation: "Fei2021",
+        citation: "Bernardi1985",
         formula: "first value of the temperature rise of the discharge (highest less first)",
         needs: &[Need::Discharge, Need::Temperature],
         compute: |c| first(c.series(Q::DischargeTemperatureRise)?),
@@ -108,7 +108,7 @@ pub(crate) const DESCRIPTORS: &[EarlyDescriptor] = &[
         name: "discharge_temperature_rise_median",
         unit: "K",
         doc: "Median over the cycles of the temperature rise of the discharge (highest less first).",
-        citation: "Fei2021",
+        citation: "Bernardi1985",
         formula: "median over the cycles of the temperature rise of the discharge (highest less first)",
         needs: &[Need::Discharge, Need::Temperature],
         compute: |c| median(c.series(Q::DischargeTemperatureRise)?),
@@ -117,7 +117,7 @@ pub(crate) const DESCRIPTORS: &[EarlyDescriptor] = &[
         name: "discharge_temperature_rise_slope",
         unit: "K/cycle",
         doc: "Least-squares slope over the cycles of the temperature rise of the discharge (highest less first).",
-        citation: "Fei2021",
+        citation: "Draper1998",
         formula: "least-squares slope over the cycles of the temperature rise of the discharge (highest less first)",
         needs: &[Need::Discharge, Need::Temperature, Need::Cycles(3)],
         compute: |c| slope(c.series(Q::DischargeTemperatureRise)?),
@@ -126,7 +126,7 @@ pub(crate) const DESCRIPTORS: &[EarlyDescriptor] = &[
         name: "discharge_temperature_rise_sd",
         unit: "K",
         doc: "Standard deviation over the cycles of the temperature rise of the discharge (highest less first).",
-        citation: "Fei2021",
+        citation: "Bernardi1985",
         formula: "standard deviation over the cycles of the temperature rise of the discharge (highest less first)",
         needs: &[Need::Discharge, Need::Temperature, Need::Cycles(3)],
         compute: |c| sd(c.series(Q::DischargeTemperatureRise)?),
@@ -144,7 +144,7 @@ pub(crate) const DESCRIPTORS: &[EarlyDescriptor] = &[
         name: "charge_temperature_mean_slope",
         unit: "K/cycle",
         doc: "Least-squares slope over the cycles of the mean temperature of the charge.",
-        citation: "Fei2021",
+        citation: "Draper1998",
         formula: "least-squares slope over the cycles of the mean temperature of the charge",
         needs: &[Need::Charge, Need::Temperature, Need::Cycles(3)],
         compute: |c| slope(c.series(Q::ChargeTemperature)?),
@@ -153,7 +153,7 @@ pub(crate) const DESCRIPTORS: &[EarlyDescriptor] = &[
         name: "charge_temperature_rise_median",
         unit: "K",
         doc: "Median over the cycles of the temperature rise of the charge (highest less first).",
-        citation: "Fei2021",
+        citation: "Bernardi1985",
         formula: "median over the cycles of the temperature rise of the charge (highest less first)",
         needs: &[Need::Charge, Need::Temperature],
         compute: |c| median(c.series(Q::ChargeTemperatureRise)?),
@@ -162,7 +162,7 @@ pub(crate) const DESCRIPTORS: &[EarlyDescriptor] = &[
         name: "charge_temperature_rise_slope",
         unit: "K/cycle",
         doc: "Least-squares slope over the cycles of the temperature rise of the charge (highest less first).",
-        citation: "Fei2021",
+        citation: "Draper1998",
         formula: "least-squares slope over the cycles of the temperature rise of the charge (highest less first)",
         needs: &[Need::Charge, Need::Temperature, Need::Cycles(3)],
         compute: |c| slope(c.series(Q::ChargeTemperatureRise)?),

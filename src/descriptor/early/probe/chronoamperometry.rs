@@ -3,7 +3,7 @@
 //! Duration, charge and half time of that part of a charge are in `charge`. Time counts from the last sample at the full current; the decay of diffusion then goes with `t^-1/2`
 //! (`[Cottrell1903]`), that of a film or a resistance in front of a capacity exponentially.
 
-use super::aggregate::{Measured, growth, median, trend, variation};
+use super::aggregate::{Measured, median, trend};
 use super::trace::Trace;
 use super::{Cycle, EarlyCell, EarlyDescriptor, Missing, Need, Value};
 use crate::dataset::Samples;
@@ -69,7 +69,7 @@ pub(crate) const DESCRIPTORS: &[EarlyDescriptor] = &[
         name: "hold_time_constant_median",
         unit: "s",
         doc: "Median time constant of an exponential decay of the current to a steady one.",
-        citation: "Barai2019",
+        citation: "YangJ2018",
         formula: "median over holds of tau of the fit i = a + b exp(-t / tau)",
         needs: HOLD,
         compute: |c| median(holds(c)?, |h| Ok(h.relaxation()?.constant)),
@@ -78,7 +78,7 @@ pub(crate) const DESCRIPTORS: &[EarlyDescriptor] = &[
         name: "hold_time_constant_trend",
         unit: "s/cycle",
         doc: "Drift of that time constant, a cycle.",
-        citation: "Barai2019",
+        citation: "YangJ2018",
         formula: "Theil-Sen slope over cycles of tau of the fit i = a + b exp(-t / tau)",
         needs: HOLD_TREND,
         compute: |c| trend(holds(c)?, |h| Ok(h.relaxation()?.constant)),
@@ -87,7 +87,7 @@ pub(crate) const DESCRIPTORS: &[EarlyDescriptor] = &[
         name: "hold_steady_current_median",
         unit: "A",
         doc: "Median steady current that the decay tends to: side reactions and leaks.",
-        citation: "Barai2019",
+        citation: "YangJ2018",
         formula: "median over holds of a of the fit i = a + b exp(-t / tau)",
         needs: HOLD,
         compute: |c| median(holds(c)?, |h| Ok(h.relaxation()?.limit)),
@@ -96,28 +96,10 @@ pub(crate) const DESCRIPTORS: &[EarlyDescriptor] = &[
         name: "hold_steady_current_trend",
         unit: "A/cycle",
         doc: "Drift of that steady current, a cycle.",
-        citation: "Barai2019",
+        citation: "YangJ2018",
         formula: "Theil-Sen slope over cycles of a of the fit i = a + b exp(-t / tau)",
         needs: HOLD_TREND,
         compute: |c| trend(holds(c)?, |h| Ok(h.relaxation()?.limit)),
-    },
-    EarlyDescriptor {
-        name: "hold_throughput_growth",
-        unit: "1",
-        doc: "Charge that passes in the last hold over that in the first, less 1.",
-        citation: "Cottrell1903",
-        formula: "last over first integral of the current at constant voltage - 1",
-        needs: &[Need::Chronoamperometry, Need::Cycles(2)],
-        compute: |c| growth(holds(c)?, |h| Ok(h.charge_ah())),
-    },
-    EarlyDescriptor {
-        name: "hold_throughput_variation",
-        unit: "1",
-        doc: "Standard deviation of the charge that passes in holds over its mean.",
-        citation: "Severson2019",
-        formula: "standard deviation over mean of the integral of the current at constant voltage",
-        needs: HOLD_TREND,
-        compute: |c| variation(holds(c)?, |h| Ok(h.charge_ah())),
     },
     EarlyDescriptor {
         name: "hold_current_fade_median",
@@ -181,10 +163,6 @@ impl Hold {
 
     fn last(&self) -> f64 {
         self.trace.ampere[self.trace.ampere.len() - 1]
-    }
-
-    fn charge_ah(&self) -> f64 {
-        self.trace.charge_ah()
     }
 
     /// Returns times and currents after the first sample, between two shares of the duration.

@@ -46,15 +46,6 @@ pub(crate) const DESCRIPTORS: &[EarlyDescriptor] = &[
         compute: |c| mean(switches(c)?, |s| s.resistance(30)),
     },
     EarlyDescriptor {
-        name: "pulse_resistance_charge_mean_10s",
-        unit: "ohm",
-        doc: "Mean resistance 10 s after the begin of a pulse that charges.",
-        citation: "Barai2019",
-        formula: "mean over pulses of one direction of (voltage after a time - relaxed voltage) / current",
-        needs: PULSE,
-        compute: |c| sided(c, 1.0, |s| s.resistance(10)),
-    },
-    EarlyDescriptor {
         name: "pulse_resistance_discharge_mean_10s",
         unit: "ohm",
         doc: "Mean resistance 10 s after the begin of a pulse that discharges.",

@@ -79,7 +79,7 @@ fn rests_of_a_real_cell_agree_with_scipy() {
 /// Expected values: numpy and scipy (`tests/fixtures/descriptors/titration_early.py`).
 #[test]
 fn holds_and_stated_resistances_of_real_cells_agree_with_scipy() {
-    for (name, to, n_rows) in [("B0005", 12, 11), ("B0018", 30, 17)] {
+    for (name, to, n_rows) in [("B0005", 12, 9), ("B0018", 30, 15)] {
         let Some(cell) = read(&Nasa, &format!("nasa-pcoe/mat/{name}.mat")) else { return };
         assert_golden(&cell, Window { from: 1, to }, name, n_rows);
         let frequency = value(&cell, Window::default(), "impedance_warburg_coefficient_median");
@@ -175,7 +175,7 @@ fn a_noisy_solid_state_cell_has_nearly_every_descriptor() {
     let cell = solid_state(1.0);
     // One direction of titration, sparse samples after a step: the bench's limits, each with its reason.
     let least =
-        [("relaxation", 30), ("gitt", 24), ("chronoamperometry", 12), ("pulse", 3), ("impedance", 32)];
+        [("relaxation", 30), ("gitt", 24), ("chronoamperometry", 10), ("pulse", 3), ("impedance", 32)];
     for (family, least) in least {
         let rows = FAMILIES.iter().find(|(name, _)| *name == family).unwrap().1;
         let rows: Vec<_> = rows.iter().collect();
@@ -245,7 +245,7 @@ fn stated_pulse_resistances_are_taken_as_they_are() {
     for (name, expected) in [
         ("pulse_resistance_mean_0s", 2.25),
         ("pulse_resistance_mean_10s", 2.25 * ten),
-        ("pulse_resistance_charge_mean_10s", 1.5 * ten),
+        ("pulse_resistance_discharge_mean_10s", 3.0 * ten),
         ("pulse_resistance_asymmetry_10s", -0.5),
         ("pulse_resistance_min_10s", ten),
         ("pulse_resistance_max_10s", 4.0 * ten),

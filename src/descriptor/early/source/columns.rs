@@ -2,9 +2,10 @@
 
 use super::super::cycle::quantity::Quantity as Q;
 use super::super::cycle::series::column;
-use super::super::cycle::statistic::{Series, difference, first, median, min, residual_sd, slope};
+use super::super::cycle::trend::{Series, difference, first, median, min, residual_sd, slope};
 use super::{EarlyCell, EarlyDescriptor, Missing, Need, Value};
 
+/// Statistics of the columns.
 pub(crate) const DESCRIPTORS: &[EarlyDescriptor] = &[
     EarlyDescriptor {
         name: "cycle_internal_resistance_first",
@@ -37,7 +38,7 @@ pub(crate) const DESCRIPTORS: &[EarlyDescriptor] = &[
         name: "cycle_internal_resistance_slope",
         unit: "ohm/cycle",
         doc: "Least-squares slope over the cycles of the internal resistance that the source states.",
-        citation: "Fei2021",
+        citation: "Draper1998",
         formula: "least-squares slope over the cycles of the internal resistance that the source states",
         needs: &[Need::Column("internal_resistance"), Need::Cycles(3)],
         compute: |c| slope(c.series(Q::InternalResistance)?),
@@ -46,7 +47,7 @@ pub(crate) const DESCRIPTORS: &[EarlyDescriptor] = &[
         name: "cycle_internal_resistance_roughness",
         unit: "ohm",
         doc: "Standard deviation around the least-squares line of the internal resistance that the source states.",
-        citation: "Fei2021",
+        citation: "Draper1998",
         formula: "standard deviation around the least-squares line of the internal resistance that the source states",
         needs: &[Need::Column("internal_resistance"), Need::Cycles(4)],
         compute: |c| residual_sd(c.series(Q::InternalResistance)?),
@@ -213,6 +214,10 @@ pub(crate) const DESCRIPTORS: &[EarlyDescriptor] = &[
         needs: &[Need::Column("charge_cv_duration_end"), Need::Cycles(3)],
         compute: |c| with_column(c, "charge_cv_duration_end", slope),
     },
+];
+
+/// What the fast charge was set to: choices, not measurements.
+pub(crate) const SETTINGS: &[EarlyDescriptor] = &[
     EarlyDescriptor {
         name: "policy_first_c_rate",
         unit: "1/h",

@@ -168,20 +168,6 @@ pub(crate) const DESCRIPTORS: &[EarlyDescriptor] = &[
         },
     },
     EarlyDescriptor {
-        name: "electrode_lithium_share",
-        unit: "1",
-        doc: "Charge of the lithium that cycles over the capacity of the positive electrode.",
-        citation: "Cui2024",
-        formula: "charge of the lithium that cycles over the capacity of the positive electrode",
-        needs: &[
-            Need::Attribute("electrode_lithium_inventory"),
-            Need::Attribute("electrode_positive_capacity"),
-        ],
-        compute: |c| {
-            Ok(attribute(c, "electrode_lithium_inventory")? / attribute(c, "electrode_positive_capacity")?)
-        },
-    },
-    EarlyDescriptor {
         name: "diagnostic_pulse_resistance_charge_soc0_0s",
         unit: "ohm",
         doc: "Resistance of the charge pulse at the lowest state of charge at once, as the source states it.",
@@ -337,21 +323,6 @@ pub(crate) const DESCRIPTORS: &[EarlyDescriptor] = &[
         ],
         compute: |c| {
             Ok(attribute(c, "pulse_resistance_charge_soc2_10s")?
-                / attribute(c, "pulse_resistance_discharge_soc2_10s")?)
-        },
-    },
-    EarlyDescriptor {
-        name: "diagnostic_pulse_soc_ratio",
-        unit: "1",
-        doc: "Resistance of the discharge pulse after 10 s at the lowest state of charge over that at the third lowest.",
-        citation: "Weng2021",
-        formula: "pulse resistance at low over that at middle state of charge",
-        needs: &[
-            Need::Attribute("pulse_resistance_discharge_soc0_10s"),
-            Need::Attribute("pulse_resistance_discharge_soc2_10s"),
-        ],
-        compute: |c| {
-            Ok(attribute(c, "pulse_resistance_discharge_soc0_10s")?
                 / attribute(c, "pulse_resistance_discharge_soc2_10s")?)
         },
     },

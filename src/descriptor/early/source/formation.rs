@@ -4,6 +4,7 @@ use super::columns::attribute;
 use super::{EarlyDescriptor, Need};
 use crate::cell::health;
 
+/// What was measured while the cell was made and formed.
 pub(crate) const DESCRIPTORS: &[EarlyDescriptor] = &[
     EarlyDescriptor {
         name: "assembly_cell_mass_before",
@@ -24,15 +25,6 @@ pub(crate) const DESCRIPTORS: &[EarlyDescriptor] = &[
         compute: |c| attribute(c, "assembly_electrolyte_mass"),
     },
     EarlyDescriptor {
-        name: "formation_temperature",
-        unit: "degC",
-        doc: "Temperature set for the formation.",
-        citation: "Cui2024",
-        formula: "temperature set for the formation",
-        needs: &[Need::Attribute("formation_temperature")],
-        compute: |c| attribute(c, "formation_temperature"),
-    },
-    EarlyDescriptor {
         name: "formation_temperature_measured",
         unit: "degC",
         doc: "Temperature measured in the formation.",
@@ -40,51 +32,6 @@ pub(crate) const DESCRIPTORS: &[EarlyDescriptor] = &[
         formula: "temperature measured in the formation",
         needs: &[Need::Attribute("formation_temperature_measured")],
         compute: |c| attribute(c, "formation_temperature_measured"),
-    },
-    EarlyDescriptor {
-        name: "formation_ocv_duration",
-        unit: "h",
-        doc: "Time at open circuit before the formation.",
-        citation: "Cui2024",
-        formula: "time at open circuit before the formation",
-        needs: &[Need::Attribute("formation_ocv_duration")],
-        compute: |c| attribute(c, "formation_ocv_duration"),
-    },
-    EarlyDescriptor {
-        name: "formation_charge_current_1",
-        unit: "A",
-        doc: "Current of the first step of the first charge.",
-        citation: "Cui2024",
-        formula: "current of the first step of the first charge",
-        needs: &[Need::Attribute("formation_charge_current_1")],
-        compute: |c| attribute(c, "formation_charge_current_1"),
-    },
-    EarlyDescriptor {
-        name: "formation_cutoff_voltage_1",
-        unit: "V",
-        doc: "Voltage at which the first charge changes its current.",
-        citation: "Cui2024",
-        formula: "voltage at which the first charge changes its current",
-        needs: &[Need::Attribute("formation_cutoff_voltage_1")],
-        compute: |c| attribute(c, "formation_cutoff_voltage_1"),
-    },
-    EarlyDescriptor {
-        name: "formation_charge_current_2",
-        unit: "A",
-        doc: "Current of the second step of the first charge.",
-        citation: "Cui2024",
-        formula: "current of the second step of the first charge",
-        needs: &[Need::Attribute("formation_charge_current_2")],
-        compute: |c| attribute(c, "formation_charge_current_2"),
-    },
-    EarlyDescriptor {
-        name: "formation_verification_repeat",
-        unit: "1",
-        doc: "Number of verification cycles after the first cycle.",
-        citation: "Cui2024",
-        formula: "number of verification cycles after the first cycle",
-        needs: &[Need::Attribute("formation_verification_repeat")],
-        compute: |c| attribute(c, "formation_verification_repeat"),
     },
     EarlyDescriptor {
         name: "formation_duration",
@@ -213,20 +160,6 @@ pub(crate) const DESCRIPTORS: &[EarlyDescriptor] = &[
         },
     },
     EarlyDescriptor {
-        name: "formation_cv_hold_share",
-        unit: "1",
-        doc: "Charge at held voltage over the whole first charge.",
-        citation: "Cui2024",
-        formula: "share of the first charge at held voltage",
-        needs: &[
-            Need::Attribute("formation_cv_hold_capacity"),
-            Need::Attribute("formation_first_charge_capacity"),
-        ],
-        compute: |c| {
-            Ok(attribute(c, "formation_cv_hold_capacity")? / attribute(c, "formation_first_charge_capacity")?)
-        },
-    },
-    EarlyDescriptor {
         name: "formation_capacity_retention",
         unit: "1",
         doc: "Discharge capacity of the last cycle of the formation over that of the first.",
@@ -257,5 +190,63 @@ pub(crate) const DESCRIPTORS: &[EarlyDescriptor] = &[
             Ok(attribute(c, "assembly_electrolyte_mass")?
                 / attribute(c, "formation_discharge_capacity_with_cv")?)
         },
+    },
+];
+
+/// What the formation was set to: choices, not measurements.
+pub(crate) const SETTINGS: &[EarlyDescriptor] = &[
+    EarlyDescriptor {
+        name: "formation_temperature",
+        unit: "degC",
+        doc: "Temperature set for the formation.",
+        citation: "Cui2024",
+        formula: "temperature set for the formation",
+        needs: &[Need::Attribute("formation_temperature")],
+        compute: |c| attribute(c, "formation_temperature"),
+    },
+    EarlyDescriptor {
+        name: "formation_ocv_duration",
+        unit: "h",
+        doc: "Time at open circuit before the formation.",
+        citation: "Cui2024",
+        formula: "time at open circuit before the formation",
+        needs: &[Need::Attribute("formation_ocv_duration")],
+        compute: |c| attribute(c, "formation_ocv_duration"),
+    },
+    EarlyDescriptor {
+        name: "formation_charge_current_1",
+        unit: "A",
+        doc: "Current of the first step of the first charge.",
+        citation: "Cui2024",
+        formula: "current of the first step of the first charge",
+        needs: &[Need::Attribute("formation_charge_current_1")],
+        compute: |c| attribute(c, "formation_charge_current_1"),
+    },
+    EarlyDescriptor {
+        name: "formation_cutoff_voltage_1",
+        unit: "V",
+        doc: "Voltage at which the first charge changes its current.",
+        citation: "Cui2024",
+        formula: "voltage at which the first charge changes its current",
+        needs: &[Need::Attribute("formation_cutoff_voltage_1")],
+        compute: |c| attribute(c, "formation_cutoff_voltage_1"),
+    },
+    EarlyDescriptor {
+        name: "formation_charge_current_2",
+        unit: "A",
+        doc: "Current of the second step of the first charge.",
+        citation: "Cui2024",
+        formula: "current of the second step of the first charge",
+        needs: &[Need::Attribute("formation_charge_current_2")],
+        compute: |c| attribute(c, "formation_charge_current_2"),
+    },
+    EarlyDescriptor {
+        name: "formation_verification_repeat",
+        unit: "1",
+        doc: "Number of verification cycles after the first cycle.",
+        citation: "Cui2024",
+        formula: "number of verification cycles after the first cycle",
+        needs: &[Need::Attribute("formation_verification_repeat")],
+        compute: |c| attribute(c, "formation_verification_repeat"),
     },
 ];

@@ -3,6 +3,7 @@
 //! Cycles are counted, so a slope is per cycle and a gap between two cycles is a longer step. Every function says how
 //! few values it takes; with fewer the answer is [`Missing::FewCycles`]. Checked against numpy and scipy.
 
+use super::super::statistic::{self, quantile, standardised_moment, variance};
 use super::{Missing, Value};
 
 /// Weight of the newest increment in the exponentially weighted mean [1]: a memory of about ten cycles.
@@ -61,8 +62,8 @@ impl Series<'_> {
 
     /// Returns the line of least squares through three or more values.
     fn line(self) -> Result<Line, Missing> {
-        let n = self.at_least(3)? as f64;
-        let (mean_cycle, mean_value) = (sum(self.cycle) / n, sum(self.value) / n);
+        self.at_least(3)?;
+        let (mean_cycle, mean_value) = (statistic::mean(self.cycle), statistic::mean(self.value));
         let (mut xx, mut xy, mut yy) = (0.0, 0.0, 0.0);
         for (x, y) in self.cycle.iter().zip(self.value) {
             let (x, y) = (x - mean_cycle, y - mean_value);
@@ -95,13 +96,14 @@ pub(crate) fn last(s: Series) -> Value {
 
 /// Returns the mean.
 pub(crate) fn mean(s: Series) -> Value {
-    Ok(sum(s.value) / s.at_least(1)? as f64)
+    s.at_least(1)?;
+    Ok(statistic::mean(s.value))
 }
 
 /// Returns the sum.
 pub(crate) fn total(s: Series) -> Value {
     s.at_least(1)?;
-    Ok(sum(s.value))
+    Ok(s.value.iter().sum())
 }
 
 /// Returns the smallest value.
@@ -123,14 +125,13 @@ pub(crate) fn range(s: Series) -> Value {
 /// Returns the median.
 pub(crate) fn median(s: Series) -> Value {
     s.at_least(1)?;
-    Ok(quantile(&mut s.value.to_vec(), 0.5))
+    Ok(quantile(s.value, 0.5))
 }
 
 /// Returns the upper less the lower quartile of four or more values, linear between order statistics.
 pub(crate) fn iqr(s: Series) -> Value {
     s.at_least(4)?;
-    let mut values = s.value.to_vec();
-    Ok(quantile(&mut values, 0.75) - quantile(&mut values, 0.25))
+    Ok(quantile(s.value, 0.75) - quantile(s.value, 0.25))
 }
 
 /// Returns the standard deviation of three or more values, with n - 1.
@@ -190,13 +191,13 @@ pub(crate) fn theil_sen(s: Series) -> Value {
         let later = s.cycle[a + 1..].iter().zip(&s.value[a + 1..]);
         slopes.extend(later.map(|(x, y)| (y - s.value[a]) / (x - s.cycle[a])));
     }
-    Ok(quantile(&mut slopes, 0.5))
+    Ok(quantile(&slopes, 0.5))
 }
 
 /// Returns the coefficient of the square of the cycle in the parabola of least squares through four or more values.
 pub(crate) fn curvature(s: Series) -> Value {
     let n = s.at_least(4)? as f64;
-    let mean = sum(s.cycle) / n;
+    let mean = statistic::mean(s.cycle);
     let moment = |power: i32| s.cycle.iter().map(|x| (x - mean).powi(power)).sum::<f64>() / n;
     let (second, third) = (moment(2), moment(3));
     let (mut py, mut pp) = (0.0, 0.0);
@@ -255,7 +256,7 @@ pub(crate) fn increment_kurtosis(s: Series) -> Value {
 pub(crate) fn increment_autocorrelation(s: Series) -> Value {
     let increments = s.increments(5)?;
     varies(&increments)?;
-    let mean = sum(&increments) / increments.len() as f64;
+    let mean = statistic::mean(&increments);
     let product = |pair: &[f64]| (pair[0] - mean) * (pair[1] - mean);
     let total: f64 = increments.iter().map(|d| (d - mean).powi(2)).sum();
     Ok(increments.windows(2).map(product).sum::<f64>() / total)
@@ -281,23 +282,14 @@ pub(crate) fn loss_exponent(s: Series) -> Value {
     slope(logs)
 }
 
-fn sum(values: &[f64]) -> f64 {
-    values.iter().sum()
-}
-
 fn deviation(values: &[f64]) -> f64 {
-    let n = values.len() as f64;
-    let mean = sum(values) / n;
-    (values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0)).sqrt()
+    variance(values).sqrt()
 }
 
 /// Returns the central moment of `power` over that power of the deviation, both with n.
 fn moment_ratio(values: &[f64], power: i32) -> Value {
     varies(values)?;
-    let n = values.len() as f64;
-    let mean = sum(values) / n;
-    let moment = |power| values.iter().map(|v| (v - mean).powi(power)).sum::<f64>() / n;
-    Ok(moment(power) / moment(2).sqrt().powi(power))
+    standardised_moment(values, power)
 }
 
 /// Refuses a constant.
@@ -308,14 +300,6 @@ fn varies(values: &[f64]) -> Result<(), Missing> {
     }
     let constant = high - low <= CONSTANT_SHARE * low.abs().max(high.abs());
     if constant { Err(Missing::Undefined("constant over the cycles")) } else { Ok(()) }
-}
-
-/// Returns a quantile of one or more values, linear between order statistics; reorders them.
-fn quantile(values: &mut [f64], level: f64) -> f64 {
-    let position = level * (values.len() - 1) as f64;
-    let (_, &mut low, above) = values.select_nth_unstable_by(position as usize, f64::total_cmp);
-    let high = above.iter().copied().reduce(f64::min).unwrap_or(low);
-    low + position.fract() * (high - low)
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
-//! Statistics of the values of a curve: moments, quantiles, slope, entropy.
+//! Statistics of numbers, whatever they are of: moments, quantiles, slope, correlation, entropy.
 
 use super::{Missing, Value};
 
+/// Returns the mean; NaN of nothing.
 pub(super) fn mean(y: &[f64]) -> f64 {
     y.iter().sum::<f64>() / y.len() as f64
 }
@@ -18,12 +19,11 @@ pub(super) fn standardised_moment(y: &[f64], order: i32) -> Value {
     if spread > 0.0 { Ok(power_mean(y, order) / spread.sqrt().powi(order)) } else { Err(Missing::Flat) }
 }
 
-/// Returns the quantile at `share`, 0-1, by straight lines between the sorted values.
+/// Returns the quantile at `share`, 0-1, of one or more values, by straight lines between the sorted ones.
 pub(super) fn quantile(y: &[f64], share: f64) -> f64 {
-    let mut sorted = y.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    let place = share * (sorted.len() - 1) as f64;
-    let (below, above) = (sorted[place.floor() as usize], sorted[place.ceil() as usize]);
+    let (mut values, place) = (y.to_vec(), share * (y.len() - 1) as f64);
+    let (_, &mut below, rest) = values.select_nth_unstable_by(place as usize, f64::total_cmp);
+    let above = rest.iter().copied().reduce(f64::min).unwrap_or(below);
     below + (above - below) * place.fract()
 }
 
