@@ -1,4 +1,7 @@
 //! Descriptors of impedance spectra: their parts, and the drift of those over the cycles of the window.
+//!
+//! NASA PCoE states no frequencies, and its reader takes the raw `Battery_impedance`: its semicircle is noisier than that
+//! of `Rectified_Impedance`, so that arcs of these cells are rough where the stated resistances are not.
 
 use super::aggregate::{growth, median, trend};
 use super::spectrum::Arc;
