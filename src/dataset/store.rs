@@ -12,7 +12,8 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 pub use self::stream::Make;
-use super::{Cell, CellFacts, table};
+use super::table::{self, TableFile};
+use super::{Cell, CellFacts};
 use crate::cell::{CellId, Phase};
 use crate::file::{self, FileError};
 
@@ -387,16 +388,20 @@ fn write_cell(folder: &Path, cell: &Cell) -> Result<CellEntry, StoreError> {
     })
 }
 
+/// Reads every wanted table once: what is decoded is what was hashed.
 fn load_cell(folder: &Path, entry: &CellEntry, tables: &[&str]) -> Result<Cell, StoreError> {
     let stem = stem(&entry.id);
-    let wanted = |name: &String| tables.iter().any(|table| *name == format!("{stem}.{table}.parquet"));
-    for (name, sha256) in entry.tables.iter().filter(|(name, _)| wanted(name)) {
+    let read = |table: &str| {
+        let name = table::file_name(&stem, table);
+        let Some(sha256) = entry.tables.get(&name).filter(|_| tables.contains(&table)) else { return Ok(None) };
         let path = folder.join(name);
-        if file::sha256(&path)? != *sha256 {
+        let bytes = file::read(&path)?;
+        if file::sha256_bytes(&bytes) != *sha256 {
             return Err(StoreError::Changed { path });
         }
-    }
-    Ok(table::read_cell(folder, &stem, entry.id.clone(), entry.facts.clone(), tables)?)
+        Ok(Some(TableFile { path, bytes }))
+    };
+    table::read_cell(entry.id.clone(), entry.facts.clone(), &read)
 }
 
 /// Returns a file name for a cell: its id with every other character than `A-Za-z0-9_-` as `%` and its code point.
