@@ -4,9 +4,9 @@ use std::cell::OnceCell;
 use std::ops::Range;
 
 use super::Window;
-use super::curve::Curves;
-use super::probes::Probes;
-use super::series::Table;
+use super::curve::view::Curves;
+use super::cycle::series::Table;
+use super::probe::probes::Probes;
 use crate::cell::Phase;
 use crate::dataset::{Cell, Curve, Record, pairing};
 

@@ -3,53 +3,20 @@
 //! A row says what it needs, where it was published and how it is computed. A value that cannot be computed is
 //! [`Missing`], with the reason, never 0. Names follow `<phase>_<signal>_<statistic>[_<window>]`.
 
-mod aggregate;
-mod capacity;
-mod capacity_difference;
-mod charge;
-mod chronoamperometry;
 mod curve;
+mod cycle;
 pub mod cycles;
-mod diagnostic;
-mod difference;
-mod differential_voltage;
-mod efficiency;
-mod energy;
-mod flow;
-mod formation;
-mod gitt;
-mod history;
-mod impedance;
-mod incremental_capacity;
-mod incremental_drift;
 pub mod matrix;
-mod measure;
 pub mod needs;
-mod path;
-mod peak_track;
-mod probes;
-mod pulse;
-mod quantity;
-mod relaxation;
-mod rest;
-mod series;
-mod shape;
+mod probe;
 mod source;
-mod spectrum;
-mod statistic;
-mod switch;
-mod thermal;
-mod titration;
-mod trace;
-mod voltage;
-mod voltage_curve;
 
 use std::fmt;
 use std::str::FromStr;
 
+pub use cycle::quantity::Quantity;
+pub use cycle::statistic::Series;
 pub use cycles::{Cycle, EarlyCell, Half};
-pub use quantity::Quantity;
-pub use statistic::Series;
 
 use crate::dataset::Cell;
 
@@ -148,26 +115,26 @@ pub struct EarlyDescriptor {
 
 /// Every family with its rows, in the order of the catalogue.
 pub const FAMILIES: &[(&str, &[EarlyDescriptor])] = &[
-    ("capacity", capacity::DESCRIPTORS),
-    ("energy", energy::DESCRIPTORS),
-    ("efficiency", efficiency::DESCRIPTORS),
-    ("voltage", voltage::DESCRIPTORS),
-    ("charge", charge::DESCRIPTORS),
-    ("thermal", thermal::DESCRIPTORS),
-    ("history", history::DESCRIPTORS),
-    ("source", source::DESCRIPTORS),
-    ("capacity difference", capacity_difference::DESCRIPTORS),
-    ("incremental capacity", incremental_capacity::DESCRIPTORS),
-    ("incremental capacity over cycles", incremental_drift::DESCRIPTORS),
-    ("differential voltage", differential_voltage::DESCRIPTORS),
-    ("voltage curve", voltage_curve::DESCRIPTORS),
-    ("relaxation", relaxation::DESCRIPTORS),
-    ("gitt", gitt::DESCRIPTORS),
-    ("chronoamperometry", chronoamperometry::DESCRIPTORS),
-    ("pulse", pulse::DESCRIPTORS),
-    ("impedance", impedance::DESCRIPTORS),
-    ("formation", formation::DESCRIPTORS),
-    ("diagnostic", diagnostic::DESCRIPTORS),
+    ("capacity", cycle::capacity::DESCRIPTORS),
+    ("energy", cycle::energy::DESCRIPTORS),
+    ("efficiency", cycle::efficiency::DESCRIPTORS),
+    ("voltage", cycle::voltage::DESCRIPTORS),
+    ("charge", cycle::charge::DESCRIPTORS),
+    ("thermal", cycle::thermal::DESCRIPTORS),
+    ("history", cycle::history::DESCRIPTORS),
+    ("source", source::columns::DESCRIPTORS),
+    ("capacity difference", curve::capacity_difference::DESCRIPTORS),
+    ("incremental capacity", curve::incremental_capacity::DESCRIPTORS),
+    ("incremental capacity over cycles", curve::incremental_drift::DESCRIPTORS),
+    ("differential voltage", curve::differential_voltage::DESCRIPTORS),
+    ("voltage curve", curve::voltage_curve::DESCRIPTORS),
+    ("relaxation", probe::relaxation::DESCRIPTORS),
+    ("gitt", probe::gitt::DESCRIPTORS),
+    ("chronoamperometry", probe::chronoamperometry::DESCRIPTORS),
+    ("pulse", probe::pulse::DESCRIPTORS),
+    ("impedance", probe::impedance::DESCRIPTORS),
+    ("formation", source::formation::DESCRIPTORS),
+    ("diagnostic", source::diagnostic::DESCRIPTORS),
 ];
 
 /// Returns the whole catalogue.
@@ -267,12 +234,5 @@ impl fmt::Display for Missing {
     }
 }
 
-#[cfg(test)]
-#[cfg(test)]
-mod curve_made;
-#[cfg(test)]
-mod curve_real;
-#[cfg(test)]
-mod probe_tests;
 #[cfg(test)]
 mod tests;
