@@ -370,7 +370,16 @@ fn inputs_from(frame: &DataFrame) -> std::result::Result<CycleTable, PolarsError
 fn column<'a>(frame: &'a DataFrame, name: &str) -> std::result::Result<Cow<'a, [f64]>, PolarsError> {
     let numbers = frame.column(name)?.f64()?;
     Ok(numbers.cont_slice().map_or_else(
-        |_| numbers.iter().map(|v| v.unwrap_or(f64::NAN)).collect::<Vec<_>>().into(),
+        |_| {
+            let mut values = Vec::with_capacity(numbers.len());
+            for chunk in numbers.downcast_iter() {
+                match chunk.validity() {
+                    None => values.extend_from_slice(chunk.values()),
+                    Some(_) => values.extend(chunk.iter().map(|v| v.copied().unwrap_or(f64::NAN))),
+                }
+            }
+            values.into()
+        },
         Cow::Borrowed,
     ))
 }

@@ -30,9 +30,21 @@ pub struct Peak {
 impl PeakFinder {
     /// Returns the peaks of `y` from left to right.
     pub fn find(self, y: &[f64]) -> Vec<Peak> {
-        let tops = tops(y).into_iter().map(|position| (position, prominence(y, position)));
-        let kept = tops.filter(|(_, (prominence, ..))| *prominence >= self.min_prominence);
-        kept.map(|(position, ground)| self.measure(y, position, ground)).collect()
+        let (mut peaks, mut from) = (Vec::new(), 0);
+        for part in y.split(|v| v.is_nan()) {
+            peaks.extend(self.find_in(part).map(|peak| peak.shifted(from)));
+            from += part.len() + 1;
+        }
+        peaks
+    }
+
+    fn find_in(self, y: &[f64]) -> impl Iterator<Item = Peak> {
+        let tops = tops(y);
+        let valleys = valleys(y, &tops);
+        (0..tops.len()).filter_map(move |k| {
+            let ground = prominence(y, &tops, &valleys, k);
+            (ground.0 >= self.min_prominence).then(|| self.measure(y, tops[k], ground))
+        })
     }
 
     fn measure(self, y: &[f64], position: usize, ground: (f64, usize, usize)) -> Peak {
@@ -53,6 +65,11 @@ impl Peak {
     /// Returns the width in samples.
     pub fn width(&self) -> f64 {
         self.right - self.left
+    }
+
+    fn shifted(self, by: usize) -> Self {
+        let (left, right) = (self.left + by as f64, self.right + by as f64);
+        Self { position: self.position + by, left, right, ..self }
     }
 }
 
@@ -85,17 +102,55 @@ fn same(a: f64, b: f64) -> bool {
     a == b
 }
 
-/// Returns the prominence of a top, and the lowest samples on its left and right.
-fn prominence(y: &[f64], top: usize) -> (f64, usize, usize) {
-    let (left, left_height) = lowest(y, top, (0..=top).rev());
-    let (right, right_height) = lowest(y, top, top..y.len());
-    (y[top] - left_height.max(right_height), left, right)
+/// The lowest samples between two tops, or between a top and an end of the curve.
+struct Valley {
+    height: f64,
+    first: usize,
+    last: usize,
 }
 
-/// Returns the lowest sample before higher ground, the one nearest to the top of several.
-fn lowest(y: &[f64], top: usize, way: impl Iterator<Item = usize>) -> (usize, f64) {
-    let ground = way.take_while(|&i| y[i] <= y[top]);
-    ground.fold((top, y[top]), |low, i| if y[i] < low.1 { (i, y[i]) } else { low })
+/// Returns the valleys before, between and after the tops: one pass over the curve, whatever the number of tops.
+fn valleys(y: &[f64], tops: &[usize]) -> Vec<Valley> {
+    let begins = std::iter::once(0).chain(tops.iter().copied());
+    let ends = tops.iter().copied().chain([y.len()]);
+    let valley = |(begin, end)| {
+        let mut valley = Valley { height: f64::INFINITY, first: begin, last: begin };
+        for (i, &y) in (begin..).zip(&y[begin..end]) {
+            if y <= valley.height {
+                valley.last = i;
+                if y < valley.height {
+                    (valley.height, valley.first) = (y, i);
+                }
+            }
+        }
+        valley
+    };
+    begins.zip(ends).map(valley).collect()
+}
+
+/// Returns the prominence of top number `k`, and the lowest samples on its left and right, the nearest of several.
+///
+/// Ground rises above a top on the way to a higher one only, or to an end of the curve.
+fn prominence(y: &[f64], tops: &[usize], valleys: &[Valley], k: usize) -> (f64, usize, usize) {
+    let height = y[tops[k]];
+    let (mut left, mut right) = ((height, tops[k]), (height, tops[k]));
+    for j in (0..=k).rev() {
+        if valleys[j].height < left.0 {
+            left = (valleys[j].height, valleys[j].last);
+        }
+        if j > 0 && y[tops[j - 1]] > height {
+            break;
+        }
+    }
+    for j in k + 1..valleys.len() {
+        if valleys[j].height < right.0 {
+            right = (valleys[j].height, valleys[j].first);
+        }
+        if tops.get(j).is_some_and(|&top| y[top] > height) {
+            break;
+        }
+    }
+    (height - left.0.max(right.0), left.1, right.1)
 }
 
 #[cfg(test)]
