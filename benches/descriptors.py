@@ -8,7 +8,8 @@ intermediate once, over all cycles of a cell at a time (reduceat over records, o
 dQ/dV curves), and loops over the cycles for `numpy.interp` and `scipy.signal.find_peaks` alone. One process, one cell
 at a time. Definitions are those of docs/descriptors.md; what cannot be computed is an empty field.
 
-The last line on stdout is JSON: seconds in all, of reading and of computing, and the peak memory in bytes.
+The last line on stdout is JSON: seconds in all, of reading, of computing and of the processor, and the peak memory in
+bytes.
 """
 
 import csv
@@ -396,7 +397,7 @@ def describe(records, samples, matrix, window):
 def main(folder, to, first="1", last="100"):
     warnings.filterwarnings("ignore", category=RuntimeWarning)
     folder, window = pathlib.Path(folder), (int(first), int(last))
-    begin = time.perf_counter()
+    begin, cpu = time.perf_counter(), time.process_time()
     cells = json.loads((folder / "manifest.json").read_text())["cells"]
     reading, rows = 0.0, []
     for cell in cells:
@@ -408,10 +409,10 @@ def main(folder, to, first="1", last="100"):
         rows.append([cell["id"], *("" if np.isnan(out[name]) else repr(float(out[name])) for name in NAMES)])
     with open(to, "w", newline="") as file:
         csv.writer(file).writerows([["cell", *NAMES], *rows])
-    seconds = time.perf_counter() - begin
+    seconds, cpu = time.perf_counter() - begin, time.process_time() - cpu
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     print(json.dumps({"cells": len(cells), "seconds": seconds, "reading": reading,
-                      "computing": seconds - reading, "peak_bytes": peak}))
+                      "computing": seconds - reading, "cpu": cpu, "peak_bytes": peak}))
 
 
 if __name__ == "__main__":

@@ -221,7 +221,25 @@ mod tests {
         );
     }
 
+    /// Prominence as it is defined: the lowest samples on both sides before higher ground, NaN or an end.
+    fn defined_prominence(y: &[f64], top: usize) -> f64 {
+        let lowest = |way: &mut dyn Iterator<Item = usize>| {
+            way.map(|i| y[i]).take_while(|&v| v <= y[top]).fold(y[top], f64::min)
+        };
+        y[top] - lowest(&mut (0..top).rev()).max(lowest(&mut (top + 1..y.len())))
+    }
+
     proptest! {
+        #[test]
+        fn prominences_are_those_of_the_definition(
+            y in proptest::collection::vec(prop_oneof![9 => (-5..5_i8).prop_map(f64::from), 1 => Just(f64::NAN)], 0..60),
+        ) {
+            for peak in (PeakFinder { min_prominence: 0.0, rel_height: 0.5 }).find(&y) {
+                let expected = defined_prominence(&y, peak.position);
+                prop_assert_eq!(peak.prominence.to_bits(), expected.to_bits());
+            }
+        }
+
         #[test]
         fn a_peak_is_within_its_width_and_no_more_prominent_than_the_curve_is_high(
             y in proptest::collection::vec(prop_oneof![9 => -5.0_f64..5.0, 1 => Just(f64::NAN), 3 => Just(1.0)], 0..60),
