@@ -26,7 +26,7 @@ trap 'rm -rf "$scratch"' EXIT
 
 PYTHONPATH="$here" exec "$python" - "${FADECAST:-$target/release/fadecast}" "$here/descriptors.py" "$root" "$scratch" \
   "${RUNS:-3}" "${CYCLES:-1..100}" "$@" <<'PYTHON'
-import csv, json, os, pathlib, subprocess, sys, time
+import ast, csv, json, os, pathlib, subprocess, sys
 import numpy as np
 import pyarrow.parquet as pq
 import descriptors
@@ -35,15 +35,25 @@ program, script, root, scratch, runs, window, *datasets = sys.argv[1:]
 scratch = pathlib.Path(scratch)
 
 
+# Started by a small process: the peak memory of a child is at least that of the process that starts it.
+SMALL = """import os, subprocess, sys, time
+begin = time.perf_counter()
+child = subprocess.Popen(sys.argv[2:], stdout=subprocess.PIPE, text=True)
+text = child.stdout.read()
+_, status, usage = os.wait4(child.pid, 0)
+seconds = time.perf_counter() - begin
+print(repr((status, seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024, text)), file=open(sys.argv[1], "w"))
+"""
+
+
 def measured(words):
     """Runs a program; returns its seconds, those of the processor, its peak memory in bytes and what it printed."""
-    begin = time.perf_counter()
-    child = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
-    text = child.stdout.read()
-    _, status, usage = os.wait4(child.pid, 0)
+    told = scratch / "told.txt"
+    subprocess.run([sys.executable, "-S", "-c", SMALL, str(told), *words], check=True)
+    status, *rest = ast.literal_eval(told.read_text())
     if status:
         sys.exit(f"{' '.join(words)}: failed")
-    return time.perf_counter() - begin, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024, text
+    return rest
 
 
 def ours(dataset, out, names):

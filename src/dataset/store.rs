@@ -393,7 +393,9 @@ fn load_cell(folder: &Path, entry: &CellEntry, tables: &[&str]) -> Result<Cell, 
     let stem = stem(&entry.id);
     let read = |table: &str| {
         let name = table::file_name(&stem, table);
-        let Some(sha256) = entry.tables.get(&name).filter(|_| tables.contains(&table)) else { return Ok(None) };
+        let Some(sha256) = entry.tables.get(&name).filter(|_| tables.contains(&table)) else {
+            return Ok(None);
+        };
         let path = folder.join(name);
         let bytes = file::read(&path)?;
         if file::sha256_bytes(&bytes) != *sha256 {

@@ -40,10 +40,8 @@ impl PeakFinder {
 
     fn find_in(self, y: &[f64]) -> impl Iterator<Item = Peak> {
         let tops = tops(y);
-        let valleys = valleys(y, &tops);
-        (0..tops.len()).filter_map(move |k| {
-            let ground = prominence(y, &tops, &valleys, k);
-            (ground.0 >= self.min_prominence).then(|| self.measure(y, tops[k], ground))
+        grounds(y, &tops).into_iter().zip(tops).filter_map(move |(ground, top)| {
+            (ground.0 >= self.min_prominence).then(|| self.measure(y, top, ground))
         })
     }
 
@@ -128,29 +126,34 @@ fn valleys(y: &[f64], tops: &[usize]) -> Vec<Valley> {
     begins.zip(ends).map(valley).collect()
 }
 
-/// Returns the prominence of top number `k`, and the lowest samples on its left and right, the nearest of several.
+/// Returns the prominence of each top, and the lowest samples on its left and right, the nearest of several.
 ///
 /// Ground rises above a top on the way to a higher one only, or to an end of the curve.
-fn prominence(y: &[f64], tops: &[usize], valleys: &[Valley], k: usize) -> (f64, usize, usize) {
-    let height = y[tops[k]];
-    let (mut left, mut right) = ((height, tops[k]), (height, tops[k]));
-    for j in (0..=k).rev() {
-        if valleys[j].height < left.0 {
-            left = (valleys[j].height, valleys[j].last);
+fn grounds(y: &[f64], tops: &[usize]) -> Vec<(f64, usize, usize)> {
+    let valleys = valleys(y, tops);
+    let heights = || tops.iter().map(|&top| y[top]);
+    let left = lowest(heights(), valleys.iter().map(|v| (v.height, v.last)));
+    let right = lowest(heights().rev(), valleys.iter().rev().map(|v| (v.height, v.first)));
+    let sides = left.into_iter().zip(right.into_iter().rev());
+    heights().zip(sides).map(|(top, (left, right))| (top - left.0.max(right.0), left.1, right.1)).collect()
+}
+
+/// Returns the lowest of the valleys that lie before each top and after the last higher one: height and place.
+///
+/// A stack holds the tops that later ones may look past, each with the lowest valley before it: every top is pushed and
+/// popped once.
+fn lowest(tops: impl Iterator<Item = f64>, valleys: impl Iterator<Item = (f64, usize)>) -> Vec<(f64, usize)> {
+    let mut higher: Vec<(f64, (f64, usize))> = Vec::new();
+    let ground = |(top, mut low): (f64, (f64, usize))| {
+        while let Some((_, past)) = higher.pop_if(|(height, _)| *height <= top) {
+            if past.0 < low.0 {
+                low = past;
+            }
         }
-        if j > 0 && y[tops[j - 1]] > height {
-            break;
-        }
-    }
-    for j in k + 1..valleys.len() {
-        if valleys[j].height < right.0 {
-            right = (valleys[j].height, valleys[j].first);
-        }
-        if tops.get(j).is_some_and(|&top| y[top] > height) {
-            break;
-        }
-    }
-    (height - left.0.max(right.0), left.1, right.1)
+        higher.push((top, low));
+        low
+    };
+    tops.zip(valleys).map(ground).collect()
 }
 
 #[cfg(test)]
