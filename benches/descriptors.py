@@ -8,7 +8,8 @@ intermediate once, over all cycles of a cell at a time (reduceat over records, o
 dQ/dV curves), and loops over the cycles for `numpy.interp` and `scipy.signal.find_peaks` alone. One process, one cell
 at a time. Definitions are those of docs/descriptors.md; what cannot be computed is an empty field.
 
-The last line on stdout is JSON: seconds in all, of reading and of computing, and the peak memory in bytes.
+The last line on stdout is JSON: seconds in all, of reading, of computing and of the processor, and the peak memory in
+bytes.
 """
 
 import csv
@@ -45,6 +46,7 @@ SAMPLES = ["record_count", "test_time_second", "voltage_volt", "current_ampere",
 FLOW_SHARE = 5e-3  # Current below which a half cycle does not flow, over its largest.
 LEAST_CHARGE = 0.2  # A half cycle that moved less than this share of the median says nothing.
 LARGEST_EFFICIENCY = 1.05
+FEWEST_POINTS = 5  # Of a ready-made curve whose capacity does not fall: below it a half cycle says nothing.
 HOLD_VOLT = 0.01  # Below the highest voltage: still held.
 STEP_VOLT = 1.5 / 999  # Voltage grid, of Severson's tables.
 REACH_SHARE = 0.1  # What a curve may lack of the grid.
@@ -265,9 +267,11 @@ def of_matrix(out, cycles, volt, q, stated):
     place = np.maximum.accumulate(np.where(kept, np.arange(q.shape[1]), 0), axis=1)
     v, q = volt[place], rising
     energy = (0.5 * (v[:, 1:] + v[:, :-1]) * np.diff(q, axis=1)).sum(axis=1)
+    many = np.where(kept.sum(axis=1) >= FEWEST_POINTS, 1.0, np.nan)
+    energy *= many
     total = q[:, -1]
     ah = np.where(np.isfinite(stated), stated, total)
-    out_of = lambda share: np.array([np.interp(share * b[-1], b, a) for a, b in zip(v, q)])
+    out_of = lambda share: many * np.array([np.interp(share * b[-1], b, a) for a, b in zip(v, q)])
     capacity(out, Over(cycles, ah), Over(cycles, energy), Over(cycles, energy / total))
     out["discharge_voltage_mid_slope"] = Over(cycles, out_of(0.5)).slope()
     out["discharge_voltage_tenth_first"] = Over(cycles, out_of(0.1)).first()
@@ -396,7 +400,7 @@ def describe(records, samples, matrix, window):
 def main(folder, to, first="1", last="100"):
     warnings.filterwarnings("ignore", category=RuntimeWarning)
     folder, window = pathlib.Path(folder), (int(first), int(last))
-    begin = time.perf_counter()
+    begin, cpu = time.perf_counter(), time.process_time()
     cells = json.loads((folder / "manifest.json").read_text())["cells"]
     reading, rows = 0.0, []
     for cell in cells:
@@ -408,10 +412,10 @@ def main(folder, to, first="1", last="100"):
         rows.append([cell["id"], *("" if np.isnan(out[name]) else repr(float(out[name])) for name in NAMES)])
     with open(to, "w", newline="") as file:
         csv.writer(file).writerows([["cell", *NAMES], *rows])
-    seconds = time.perf_counter() - begin
+    seconds, cpu = time.perf_counter() - begin, time.process_time() - cpu
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     print(json.dumps({"cells": len(cells), "seconds": seconds, "reading": reading,
-                      "computing": seconds - reading, "peak_bytes": peak}))
+                      "computing": seconds - reading, "cpu": cpu, "peak_bytes": peak}))
 
 
 if __name__ == "__main__":

@@ -7,11 +7,12 @@
 #              fadecast --root ROOT datasets import severson ... --name severson
 #              fadecast --root ROOT datasets simulate fleet1000 --cells 1000 --cycles 100
 # FADECAST  the program, by default that of the release build
-# RUNS      repetitions of each, 3 by default; the fastest counts
+# RUNS      repetitions of each, 3 by default; the fastest counts, of wall time and of processor time
 # CYCLES    window, 1..100 by default
 # Both read the same Parquet files and compute the same forty descriptors (benches/descriptors.py); fadecast's time is
 # that of the whole process, with the SHA-256 of every table; numpy's is what it states itself, without the start of
-# Python and its imports. The full catalogue is timed beside them. Values are compared by name, relative to the larger
+# Python and its imports. Beside the wall time stands that of the processor, user and system, all threads together: on a
+# machine that others use too it is the one to compare. The full catalogue is timed beside them. Values are compared by name, relative to the larger
 # magnitude or, for what may pass through 0, a millionth of the median magnitude over the cells: 1e-6 is agreement, both sum
 # the same numbers in another order.
 set -euo pipefail
@@ -25,7 +26,7 @@ trap 'rm -rf "$scratch"' EXIT
 
 PYTHONPATH="$here" exec "$python" - "${FADECAST:-$target/release/fadecast}" "$here/descriptors.py" "$root" "$scratch" \
   "${RUNS:-3}" "${CYCLES:-1..100}" "$@" <<'PYTHON'
-import csv, json, os, pathlib, subprocess, sys, time
+import ast, csv, json, os, pathlib, subprocess, sys
 import numpy as np
 import pyarrow.parquet as pq
 import descriptors
@@ -34,15 +35,25 @@ program, script, root, scratch, runs, window, *datasets = sys.argv[1:]
 scratch = pathlib.Path(scratch)
 
 
+# Started by a small process: the peak memory of a child is at least that of the process that starts it.
+SMALL = """import os, subprocess, sys, time
+begin = time.perf_counter()
+child = subprocess.Popen(sys.argv[2:], stdout=subprocess.PIPE, text=True)
+text = child.stdout.read()
+_, status, usage = os.wait4(child.pid, 0)
+seconds = time.perf_counter() - begin
+print(repr((status, seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024, text)), file=open(sys.argv[1], "w"))
+"""
+
+
 def measured(words):
-    """Runs a program; returns seconds, peak memory in bytes and what it printed."""
-    begin = time.perf_counter()
-    child = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
-    text = child.stdout.read()
-    _, status, usage = os.wait4(child.pid, 0)
+    """Runs a program; returns its seconds, those of the processor, its peak memory in bytes and what it printed."""
+    told = scratch / "told.txt"
+    subprocess.run([sys.executable, "-S", "-c", SMALL, str(told), *words], check=True)
+    status, *rest = ast.literal_eval(told.read_text())
     if status:
         sys.exit(f"{' '.join(words)}: failed")
-    return time.perf_counter() - begin, usage.ru_maxrss * 1024, text
+    return rest
 
 
 def ours(dataset, out, names):
@@ -52,9 +63,9 @@ def ours(dataset, out, names):
 
 def theirs(dataset, out):
     folder = pathlib.Path(root) / "datasets" / dataset
-    _, peak, text = measured([sys.executable, script, str(folder), str(out), *window.split("..")])
+    _, _, peak, text = measured([sys.executable, script, str(folder), str(out), *window.split("..")])
     stated = json.loads(text.splitlines()[-1])
-    return stated["seconds"], peak, stated
+    return stated["seconds"], stated["cpu"], peak, stated
 
 
 def differences(ours, theirs):
@@ -83,16 +94,21 @@ for dataset in datasets:
         forty.append(ours(dataset, scratch / "forty.parquet", descriptors.NAMES))
         peer.append(theirs(dataset, scratch / "peer.csv"))
         whole.append(ours(dataset, scratch / "whole.parquet", []))
-    least = lambda times: min(times, key=lambda t: t[0])
+    least = lambda times: (*(min(t[i] for t in times) for i in (0, 1)), max(t[2] for t in times))
+    stated = min((times[3] for times in peer), key=lambda s: s["seconds"])
     forty, whole, peer = least(forty), least(whole), least(peer)
     n_whole = len(pq.read_schema(scratch / "whole.parquet").names) - 1
     worst, lacking = differences(scratch / "forty.parquet", scratch / "peer.csv")
-    stated = peer[2]
     print(f"{dataset}: {stated['cells']} cells, cycles {window}, {os.cpu_count()} cores")
-    print(f"  numpy, 40 descriptors      {peer[0]:9.3f} s   {peer[1] / 1e6:7.0f} MB   "
-          f"reading {stated['reading']:.3f} s, computing {stated['computing']:.3f} s")
-    print(f"  fadecast, the same 40      {forty[0]:9.3f} s   {forty[1] / 1e6:7.0f} MB   {peer[0] / forty[0]:.1f} times numpy's speed")
-    print(f"  fadecast, whole catalogue  {whole[0]:9.3f} s   {whole[1] / 1e6:7.0f} MB   {n_whole} columns, {peer[0] / whole[0]:.1f} times numpy's speed")
+    print("                                  wall s    processor s   peak MB   numpy over it: wall, processor")
+    for name, (wall, cpu, peak) in (
+        ("numpy, 40 descriptors", peer),
+        ("fadecast, the same 40", forty),
+        (f"fadecast, all {n_whole}", whole),
+    ):
+        ratios = "" if name.startswith("numpy") else f"{peer[0] / wall:9.1f} {peer[1] / cpu:9.1f}"
+        print(f"  {name:28} {wall:9.3f}    {cpu:9.3f} {peak / 1e6:9.0f}   {ratios}")
+    print(f"  numpy reads for {stated['reading']:.3f} s and computes for {stated['computing']:.3f} s")
     if worst:
         name = max(worst, key=worst.get)
         print(f"  {len(worst)} of 40 compared: largest relative difference {worst[name]:.1e} ({name})")

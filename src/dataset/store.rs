@@ -13,7 +13,8 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 pub use self::stream::Make;
-use super::{Cell, CellFacts, table};
+use super::table::{self, TableFile};
+use super::{Cell, CellFacts};
 use crate::cell::{CellId, Phase};
 use crate::file::{self, FileError};
 

@@ -6,8 +6,10 @@
 //! reader: the columns after the first, side by side, are the matrix of capacity by voltage and record. A curve without
 //! points is not kept.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::io::Cursor;
+use std::path::{Path, PathBuf};
 
 use polars::polars_utils::compression::ZstdLevel;
 use polars::prelude::{
@@ -53,7 +55,7 @@ type Framed = std::result::Result<DataFrame, PolarsError>;
 /// [`FileError::Write`].
 pub fn write_cell(folder: &Path, stem: &str, cell: &Cell) -> Result<BTreeMap<String, String>> {
     let write = |table: &str| {
-        let name = format!("{stem}.{table}.parquet");
+        let name = file_name(stem, table);
         let mut frames: Box<dyn Iterator<Item = Framed>> = match table {
             "records" => Box::new(std::iter::once_with(|| records_frame(cell))),
             "samples" => Box::new(batches(&cell.records).into_iter().map(samples_frame)),
@@ -69,33 +71,42 @@ pub fn write_cell(folder: &Path, stem: &str, cell: &Cell) -> Result<BTreeMap<Str
     Ok(written?.into_iter().flatten().collect())
 }
 
-/// Reads those of the `tables` of a cell that [`write_cell`] wrote; without `records` there are no others but `inputs`.
+/// Returns the name of the file of a table; `stem` is that of the cell.
+pub fn file_name(stem: &str, table: &str) -> String {
+    format!("{stem}.{table}.parquet")
+}
+
+/// A table as it lies on the disk.
+#[derive(Debug)]
+pub struct TableFile {
+    /// Where it lies.
+    pub path: PathBuf,
+    /// What the file holds.
+    pub bytes: Vec<u8>,
+}
+
+/// Makes a cell of the tables that [`write_cell`] wrote; `read` gives the file of one of [`TABLES`], `None` where there is
+/// none or it is not wanted. Without `records` there are no others but `inputs`.
 ///
 /// # Errors
-/// [`FileError::Read`], or [`FileError::Parse`] where a column is missing or of another type.
-pub fn read_cell(folder: &Path, stem: &str, id: CellId, facts: CellFacts, tables: &[&str]) -> Result<Cell> {
-    let frame = |table: &str| {
-        let wanted = tables.contains(&table);
-        if wanted { read_frame(&folder.join(format!("{stem}.{table}.parquet"))) } else { Ok(None) }
-    };
-    let bad = |table: &str, e| FileError::parse(folder.join(format!("{stem}.{table}.parquet")), e);
-    let mut records = match frame("records")? {
-        Some(f) => records_from(&f).map_err(|e| bad("records", e))?,
-        None => Vec::new(),
-    };
-    if let Some(f) = frame("samples")? {
-        fill_samples(&mut records, &f).map_err(|e| bad("samples", e))?;
+/// What `read` says, or [`FileError::Parse`] where a column is missing or of another type.
+pub fn read_cell<E: From<FileError>>(
+    id: CellId,
+    facts: CellFacts,
+    read: &dyn Fn(&str) -> std::result::Result<Option<TableFile>, E>,
+) -> std::result::Result<Cell, E> {
+    let (mut records, mut table) = (Vec::new(), None);
+    for name in TABLES {
+        let Some(TableFile { path, bytes }) = read(name)? else { continue };
+        let filled = frame(bytes).and_then(|f| match name {
+            "records" => records_from(&f).map(|r| records = r),
+            "samples" => fill_samples(&mut records, &f),
+            "spectra" => fill_spectra(&mut records, &f),
+            "curves" => fill_curves(&mut records, &f),
+            _ => inputs_from(&f).map(|t| table = Some(t)),
+        });
+        filled.map_err(|e| FileError::parse(path, e))?;
     }
-    if let Some(f) = frame("spectra")? {
-        fill_spectra(&mut records, &f).map_err(|e| bad("spectra", e))?;
-    }
-    if let Some(f) = frame("curves")? {
-        fill_curves(&mut records, &f).map_err(|e| bad("curves", e))?;
-    }
-    let table = match frame("inputs")? {
-        Some(f) => Some(inputs_from(&f).map_err(|e| bad("inputs", e))?),
-        None => None,
-    };
     Ok(Cell { id, facts, records, table })
 }
 
@@ -176,16 +187,9 @@ fn batches(records: &[Record]) -> Vec<&[Record]> {
     batches
 }
 
-/// Reads a Parquet file; `None` where there is none.
-fn read_frame(path: &Path) -> Result<Option<DataFrame>> {
-    let open = match std::fs::File::open(path) {
-        Ok(open) => open,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(e) => return Err(FileError::read(path, e)),
-    };
+fn frame(bytes: Vec<u8>) -> Framed {
     // Cells are read side by side: their columns need no threads of their own.
-    let reader = ParquetReader::new(open).read_parallel(ParallelStrategy::None);
-    reader.finish().map(Some).map_err(|e| FileError::parse(path, e))
+    ParquetReader::new(Cursor::new(bytes)).read_parallel(ParallelStrategy::None).finish()
 }
 
 fn records_frame(cell: &Cell) -> Framed {
@@ -344,8 +348,8 @@ fn fill_curves(records: &mut [Record], frame: &DataFrame) -> std::result::Result
     let named = named.filter_map(|n| Some((n.as_str(), n.strip_prefix(CURVE_MARK)?.parse::<u32>().ok()?)));
     let (names, owners): (Vec<&str>, Vec<u32>) = named.unzip();
     for (position, at, _) in runs(records, &owners) {
-        let capacity_ah = column(frame, names[at])?;
-        records[position].curve = Some(Curve { voltage_volt: voltage.clone(), capacity_ah });
+        let capacity_ah = column(frame, names[at])?.into_owned();
+        records[position].curve = Some(Curve { voltage_volt: voltage.to_vec(), capacity_ah });
     }
     Ok(())
 }
@@ -354,7 +358,7 @@ fn inputs_from(frame: &DataFrame) -> std::result::Result<CycleTable, PolarsError
     let cycle_count = frame.column("cycle_count")?.u32()?.iter().map(Option::unwrap_or_default).collect();
     let mut columns = Vec::new();
     for name in frame.get_column_names().into_iter().filter(|n| n.as_str() != "cycle_count") {
-        let values = column(frame, name)?;
+        let values = column(frame, name)?.into_owned();
         let label = name.starts_with(LABEL_MARK);
         let (plain, unit) = name.trim_start_matches(LABEL_MARK).rsplit_once(" / ").unwrap_or((name, "1"));
         columns.push(CycleColumn { name: plain.into(), unit: unit.into(), label, values });
@@ -362,16 +366,30 @@ fn inputs_from(frame: &DataFrame) -> std::result::Result<CycleTable, PolarsError
     Ok(CycleTable { cycle_count, columns })
 }
 
-fn column(frame: &DataFrame, name: &str) -> std::result::Result<Vec<f64>, PolarsError> {
-    let rechunked = frame.column(name)?.f64()?.rechunk().into_owned();
-    Ok(match rechunked.cont_slice() {
-        Ok(slice) => slice.to_vec(),
-        Err(_) => rechunked.iter().map(|v| v.unwrap_or(f64::NAN)).collect(),
-    })
+/// Returns the numbers of a column, null as NaN; copied only where it has nulls or lies in pieces.
+fn column<'a>(frame: &'a DataFrame, name: &str) -> std::result::Result<Cow<'a, [f64]>, PolarsError> {
+    let numbers = frame.column(name)?.f64()?;
+    Ok(numbers.cont_slice().map_or_else(
+        |_| {
+            let mut values = Vec::with_capacity(numbers.len());
+            for chunk in numbers.downcast_iter() {
+                match chunk.validity() {
+                    None => values.extend_from_slice(chunk.values()),
+                    Some(_) => values.extend(chunk.iter().map(|v| v.copied().unwrap_or(f64::NAN))),
+                }
+            }
+            values.into()
+        },
+        Cow::Borrowed,
+    ))
 }
 
-fn owners(frame: &DataFrame) -> std::result::Result<Vec<u32>, PolarsError> {
-    Ok(frame.column("record_count")?.u32()?.iter().map(Option::unwrap_or_default).collect())
+fn owners(frame: &DataFrame) -> std::result::Result<Cow<'_, [u32]>, PolarsError> {
+    let owners = frame.column("record_count")?.u32()?;
+    Ok(owners.cont_slice().map_or_else(
+        |_| owners.iter().map(Option::unwrap_or_default).collect::<Vec<_>>().into(),
+        Cow::Borrowed,
+    ))
 }
 
 /// Returns (position of the record, first row, end) for each run of rows that belong to one record.
@@ -394,6 +412,16 @@ fn runs(records: &[Record], owners: &[u32]) -> Vec<(usize, usize, usize)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn read(folder: &Path, name: &str) -> TableFile {
+        let path = folder.join(file_name("a", name));
+        TableFile { bytes: std::fs::read(&path).unwrap(), path }
+    }
+
+    fn read_back(folder: &Path, cell: &Cell) -> Result<Cell> {
+        let there = |name: &str| folder.join(file_name("a", name)).exists();
+        read_cell(cell.id.clone(), cell.facts.clone(), &|name| Ok(there(name).then(|| read(folder, name))))
+    }
 
     fn cell() -> Cell {
         let mut discharge = Record::new(3, Phase::Discharge);
@@ -434,7 +462,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let cell = cell();
         assert_eq!(write_cell(folder.path(), "a", &cell).unwrap().len(), 4);
-        let back = read_cell(folder.path(), "a", cell.id.clone(), cell.facts.clone(), &TABLES).unwrap();
+        let back = read_back(folder.path(), &cell).unwrap();
         assert_eq!(format!("{back:?}"), format!("{cell:?}"), "NaN compares as text");
         assert!(back.records[0].samples.is_empty());
     }
@@ -448,7 +476,7 @@ mod tests {
         let batch_lengths: Vec<usize> = batches(&cell.records).iter().map(|b| b.len()).collect();
         assert_eq!(batch_lengths, [3, 2, 2]);
         write_cell(folder.path(), "a", &cell).unwrap();
-        let back = read_cell(folder.path(), "a", cell.id.clone(), cell.facts.clone(), &TABLES).unwrap();
+        let back = read_back(folder.path(), &cell).unwrap();
         assert_eq!(back, cell);
     }
 
@@ -466,9 +494,9 @@ mod tests {
     fn curve_columns(cell: &Cell) -> Vec<String> {
         let folder = tempfile::tempdir().unwrap();
         write_cell(folder.path(), "a", cell).unwrap();
-        let back = read_cell(folder.path(), "a", cell.id.clone(), cell.facts.clone(), &TABLES).unwrap();
+        let back = read_back(folder.path(), &cell).unwrap();
         assert_eq!(format!("{back:?}"), format!("{cell:?}"), "NaN compares as text");
-        let frame = read_frame(&folder.path().join("a.curves.parquet")).unwrap().unwrap();
+        let frame = frame(read(folder.path(), "curves").bytes).unwrap();
         frame.get_column_names().into_iter().map(ToString::to_string).collect()
     }
 
@@ -524,8 +552,7 @@ mod tests {
         let path = folder.path().join("a.samples.parquet");
         let bytes = std::fs::read(&path).unwrap();
         file::write_atomic(&path, &bytes[..bytes.len() / 2]).unwrap();
-        let error =
-            read_cell(folder.path(), "a", CellId::new("A"), CellFacts::default(), &TABLES).unwrap_err();
+        let error = read_back(folder.path(), &cell()).unwrap_err();
         assert!(error.to_string().contains("a.samples.parquet"), "{error}");
     }
 }

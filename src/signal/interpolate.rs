@@ -45,9 +45,15 @@ fn intervals(x: &[f64], at: &[f64]) -> impl Iterator<Item = (f64, Option<usize>)
     at.iter().map(move |&q| {
         let inside = x[0] <= q && q <= x[last];
         if inside {
-            let steps = x[near + 1..=last].iter().take(NEAR).take_while(|&&s| s <= q).count();
-            let found = x[near] <= q && steps < NEAR;
-            near = if found { near + steps } else { x.partition_point(|&s| s <= q) - 1 }.min(last - 1);
+            let until = last.min(near + NEAR);
+            let begin = near;
+            while near < until && x[near + 1] <= q {
+                near += 1;
+            }
+            if x[begin] > q || near == until {
+                near = x.partition_point(|&s| s <= q) - 1;
+            }
+            near = near.min(last - 1);
         }
         (q, inside.then_some(near))
     })

@@ -3,6 +3,7 @@
 pub mod circle;
 mod error;
 pub mod exponential;
+pub mod extent;
 pub mod integrate;
 pub mod interpolate;
 pub mod line;

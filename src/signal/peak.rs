@@ -30,9 +30,19 @@ pub struct Peak {
 impl PeakFinder {
     /// Returns the peaks of `y` from left to right.
     pub fn find(self, y: &[f64]) -> Vec<Peak> {
-        let tops = tops(y).into_iter().map(|position| (position, prominence(y, position)));
-        let kept = tops.filter(|(_, (prominence, ..))| *prominence >= self.min_prominence);
-        kept.map(|(position, ground)| self.measure(y, position, ground)).collect()
+        let (mut peaks, mut from) = (Vec::new(), 0);
+        for part in y.split(|v| v.is_nan()) {
+            peaks.extend(self.find_in(part).map(|peak| peak.shifted(from)));
+            from += part.len() + 1;
+        }
+        peaks
+    }
+
+    fn find_in(self, y: &[f64]) -> impl Iterator<Item = Peak> {
+        let tops = tops(y);
+        grounds(y, &tops).into_iter().zip(tops).filter_map(move |(ground, top)| {
+            (ground.0 >= self.min_prominence).then(|| self.measure(y, top, ground))
+        })
     }
 
     fn measure(self, y: &[f64], position: usize, ground: (f64, usize, usize)) -> Peak {
@@ -53,6 +63,11 @@ impl Peak {
     /// Returns the width in samples.
     pub fn width(&self) -> f64 {
         self.right - self.left
+    }
+
+    fn shifted(self, by: usize) -> Self {
+        let (left, right) = (self.left + by as f64, self.right + by as f64);
+        Self { position: self.position + by, left, right, ..self }
     }
 }
 
@@ -85,17 +100,60 @@ fn same(a: f64, b: f64) -> bool {
     a == b
 }
 
-/// Returns the prominence of a top, and the lowest samples on its left and right.
-fn prominence(y: &[f64], top: usize) -> (f64, usize, usize) {
-    let (left, left_height) = lowest(y, top, (0..=top).rev());
-    let (right, right_height) = lowest(y, top, top..y.len());
-    (y[top] - left_height.max(right_height), left, right)
+/// The lowest samples between two tops, or between a top and an end of the curve.
+struct Valley {
+    height: f64,
+    first: usize,
+    last: usize,
 }
 
-/// Returns the lowest sample before higher ground, the one nearest to the top of several.
-fn lowest(y: &[f64], top: usize, way: impl Iterator<Item = usize>) -> (usize, f64) {
-    let ground = way.take_while(|&i| y[i] <= y[top]);
-    ground.fold((top, y[top]), |low, i| if y[i] < low.1 { (i, y[i]) } else { low })
+/// Returns the valleys before, between and after the tops: one pass over the curve, whatever the number of tops.
+fn valleys(y: &[f64], tops: &[usize]) -> Vec<Valley> {
+    let begins = std::iter::once(0).chain(tops.iter().copied());
+    let ends = tops.iter().copied().chain([y.len()]);
+    let valley = |(begin, end)| {
+        let mut valley = Valley { height: f64::INFINITY, first: begin, last: begin };
+        for (i, &y) in (begin..).zip(&y[begin..end]) {
+            if y <= valley.height {
+                valley.last = i;
+                if y < valley.height {
+                    (valley.height, valley.first) = (y, i);
+                }
+            }
+        }
+        valley
+    };
+    begins.zip(ends).map(valley).collect()
+}
+
+/// Returns the prominence of each top, and the lowest samples on its left and right, the nearest of several.
+///
+/// Ground rises above a top on the way to a higher one only, or to an end of the curve.
+fn grounds(y: &[f64], tops: &[usize]) -> Vec<(f64, usize, usize)> {
+    let valleys = valleys(y, tops);
+    let heights = || tops.iter().map(|&top| y[top]);
+    let left = lowest(heights(), valleys.iter().map(|v| (v.height, v.last)));
+    let right = lowest(heights().rev(), valleys.iter().rev().map(|v| (v.height, v.first)));
+    let sides = left.into_iter().zip(right.into_iter().rev());
+    heights().zip(sides).map(|(top, (left, right))| (top - left.0.max(right.0), left.1, right.1)).collect()
+}
+
+/// Returns the lowest of the valleys that lie before each top and after the last higher one: height and place.
+///
+/// A stack holds the tops that later ones may look past, each with the lowest valley before it: every top is pushed and
+/// popped once.
+fn lowest(tops: impl Iterator<Item = f64>, valleys: impl Iterator<Item = (f64, usize)>) -> Vec<(f64, usize)> {
+    let mut higher: Vec<(f64, (f64, usize))> = Vec::new();
+    let ground = |(top, mut low): (f64, (f64, usize))| {
+        while let Some((_, past)) = higher.pop_if(|(height, _)| *height <= top) {
+            if past.0 < low.0 {
+                low = past;
+            }
+        }
+        higher.push((top, low));
+        low
+    };
+    tops.zip(valleys).map(ground).collect()
 }
 
 #[cfg(test)]
@@ -166,7 +224,25 @@ mod tests {
         );
     }
 
+    /// Prominence as it is defined: the lowest samples on both sides before higher ground, NaN or an end.
+    fn defined_prominence(y: &[f64], top: usize) -> f64 {
+        let lowest = |way: &mut dyn Iterator<Item = usize>| {
+            way.map(|i| y[i]).take_while(|&v| v <= y[top]).fold(y[top], f64::min)
+        };
+        y[top] - lowest(&mut (0..top).rev()).max(lowest(&mut (top + 1..y.len())))
+    }
+
     proptest! {
+        #[test]
+        fn prominences_are_those_of_the_definition(
+            y in proptest::collection::vec(prop_oneof![9 => (-5..5_i8).prop_map(f64::from), 1 => Just(f64::NAN)], 0..60),
+        ) {
+            for peak in (PeakFinder { min_prominence: 0.0, rel_height: 0.5 }).find(&y) {
+                let expected = defined_prominence(&y, peak.position);
+                prop_assert_eq!(peak.prominence.to_bits(), expected.to_bits());
+            }
+        }
+
         #[test]
         fn a_peak_is_within_its_width_and_no_more_prominent_than_the_curve_is_high(
             y in proptest::collection::vec(prop_oneof![9 => -5.0_f64..5.0, 1 => Just(f64::NAN), 3 => Just(1.0)], 0..60),

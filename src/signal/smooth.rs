@@ -5,8 +5,12 @@
 //! result is as long as the input and a polynomial of that order passes unchanged.
 
 use nalgebra::DMatrix;
+use pulp::{Arch, Simd, WithSimd};
 
 use super::SignalError;
+
+/// Neighbouring points that are filtered together: four vectors of the widest registers.
+const BLOCK: usize = 32;
 
 /// A polynomial in a sliding window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,14 +115,44 @@ impl Kernel {
         Ok(head.chain(self.middle(y)).chain(last).collect())
     }
 
-    /// Returns the result where the window lies around its point, one weight at a time over all of them: that vectorises.
+    /// Returns the result where the window lies around its point.
     fn middle(&self, y: &[f64]) -> Vec<f64> {
         let weights = &self.weights[self.weights.len() / 2];
         let mut sums = vec![0.0; y.len() + 1 - weights.len()];
-        for (k, weight) in weights.iter().enumerate() {
-            sums.iter_mut().zip(&y[k..]).for_each(|(sum, y)| *sum += weight * y);
-        }
+        Arch::new().dispatch(Middle { weights, y, sums: &mut sums });
         sums
+    }
+}
+
+/// Sums of products that are kept in registers, some neighbours at a time; in the order of the weights, never fused, so that
+/// they are the same on every machine.
+struct Middle<'a> {
+    weights: &'a [f64],
+    y: &'a [f64],
+    sums: &'a mut [f64],
+}
+
+impl WithSimd for Middle<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let Self { weights, y, sums } = self;
+        let (blocks, rest) = sums.as_chunks_mut::<BLOCK>();
+        for (block, sums) in blocks.iter_mut().enumerate() {
+            let y = &y[block * BLOCK..][..BLOCK + weights.len() - 1];
+            let mut sum = [0.0; BLOCK];
+            for (weight, y) in weights.iter().zip(y.array_windows::<BLOCK>()) {
+                for (sum, y) in sum.iter_mut().zip(y) {
+                    *sum += weight * y;
+                }
+            }
+            *sums = sum;
+        }
+        let y = &y[blocks.len() * BLOCK..];
+        for (sum, y) in rest.iter_mut().zip(y.windows(weights.len())) {
+            *sum = weights.iter().zip(y).fold(0.0, |sum, (weight, y)| sum + weight * y);
+        }
     }
 }
 

@@ -5,7 +5,8 @@ use std::path::Path;
 use rayon::prelude::*;
 
 use super::{CellEntry, Manifest, Store, StoreError, stem};
-use crate::dataset::{Cell, table};
+use crate::dataset::Cell;
+use crate::dataset::table::{self, TableFile};
 use crate::file;
 
 impl Store {
@@ -41,14 +42,20 @@ impl Store {
     }
 }
 
+/// Reads every wanted table once: what is decoded is what was hashed.
 fn load_cell(folder: &Path, entry: &CellEntry, tables: &[&str]) -> Result<Cell, StoreError> {
     let stem = stem(&entry.id);
-    let wanted = |name: &String| tables.iter().any(|table| *name == format!("{stem}.{table}.parquet"));
-    for (name, sha256) in entry.tables.iter().filter(|(name, _)| wanted(name)) {
+    let read = |table: &str| {
+        let name = table::file_name(&stem, table);
+        let Some(sha256) = entry.tables.get(&name).filter(|_| tables.contains(&table)) else {
+            return Ok(None);
+        };
         let path = folder.join(name);
-        if file::sha256(&path)? != *sha256 {
+        let bytes = file::read(&path)?;
+        if file::sha256_bytes(&bytes) != *sha256 {
             return Err(StoreError::Changed { path });
         }
-    }
-    Ok(table::read_cell(folder, &stem, entry.id.clone(), entry.facts.clone(), tables)?)
+        Ok(Some(TableFile { path, bytes }))
+    };
+    table::read_cell(entry.id.clone(), entry.facts.clone(), &read)
 }

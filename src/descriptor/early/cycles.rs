@@ -9,6 +9,7 @@ use super::probe::probes::Probes;
 use super::{Window, physical};
 use crate::cell::Phase;
 use crate::dataset::{Cell, Curve, Record, pairing};
+use crate::signal::extent::extent;
 use crate::units::ampere_hours;
 
 /// Current below which a half cycle does not flow, over the largest one that flows its way [1].
@@ -167,9 +168,9 @@ fn largest(records: &[Record], phase: Phase, sign: f64) -> Option<Half<'_>> {
 /// Returns the run of samples that moves most one way (`sign` of its current), rests and glitches within it included.
 fn flowing(record: &Record, sign: f64) -> Range<usize> {
     let (time, current) = (&record.samples.time_second, &record.samples.current_ampere);
-    let finite = || current.iter().filter(|i| i.is_finite());
-    let toward = finite().fold(0.0_f64, |most, i| most.max(sign * i));
-    let either = finite().fold(0.0_f64, |most, i| most.max(i.abs()));
+    let (low, high) = extent(current).unwrap_or_default();
+    let toward = (sign * low).max(sign * high).max(0.0);
+    let either = low.abs().max(high.abs());
     let least = (FLOW_SHARE * toward).max(NOISE_SHARE * either);
     let (mut best, mut run, mut against) = ((0.0, 0..0), (0.0, 0..0), 0);
     for (k, i) in current.iter().map(|i| sign * i).enumerate() {

@@ -3,6 +3,8 @@
 use super::view::{Grid, Side};
 use super::{Half, Missing};
 use crate::cell::health::charge_throughput;
+use crate::dataset::Curve;
+use crate::signal::extent::{all_finite, extent};
 use crate::signal::interpolate::linear;
 
 /// Voltage before the end of a half cycle at which its grid ends [V]: a hold scatters within it.
@@ -15,6 +17,7 @@ const REACH_SHARE: f64 = 0.1;
 pub(super) const MIN_POINTS: usize = 10;
 
 /// Points of a half cycle, by ascending voltage.
+#[derive(Debug)]
 pub(super) struct Path {
     volt: Vec<f64>,
     ah: Vec<f64>,
@@ -23,17 +26,22 @@ pub(super) struct Path {
 impl Path {
     /// Returns the points of a half cycle that reach a voltage first, by ascending voltage.
     pub(super) fn new(half: &Half, side: Side) -> Option<Self> {
-        let (volt, ah) = points(half, side);
-        let sign = side.sign();
-        let (mut path, mut reached) = (Self { volt: Vec::new(), ah: Vec::new() }, f64::NEG_INFINITY);
-        for (idx, ah) in ah.into_iter().enumerate() {
-            let volt = middle(&volt, idx);
-            if sign * volt > reached {
-                reached = sign * volt;
-                path.volt.push(volt);
-                path.ah.push(ah);
+        let (mut volt, mut ah) = points(half, side);
+        let (sign, n) = (side.sign(), volt.len());
+        let (mut reached, mut before, mut kept) = (f64::NEG_INFINITY, f64::NAN, 0);
+        for idx in 0..n {
+            let here = volt[idx];
+            let middle = if idx == 0 || idx + 1 == n { here } else { middle(before, here, volt[idx + 1]) };
+            before = here;
+            if sign * middle > reached {
+                reached = sign * middle;
+                (volt[kept], ah[kept]) = (middle, ah[idx]);
+                kept += 1;
             }
         }
+        volt.truncate(kept);
+        ah.truncate(kept);
+        let mut path = Self { volt, ah };
         if side == Side::Discharge {
             path.volt.reverse();
             path.ah.reverse();
@@ -78,41 +86,49 @@ impl Path {
     /// Returns the capacities at the grid's voltages; beyond the ends of the curve they stay what they are there.
     pub(super) fn resample(&self, grid: &Grid) -> Vec<f64> {
         let (low, high) = (self.volt[0], self.volt[self.volt.len() - 1]);
-        let at: Vec<f64> = grid.volts().into_iter().map(|v| v.clamp(low, high)).collect();
+        let at: Vec<f64> = (0..grid.points).map(|i| grid.volt(i as f64).clamp(low, high)).collect();
         linear(&self.volt, &self.ah, &at).expect("a path ascends in finite voltages")
     }
 }
 
 /// Returns voltages and the charge passed [Ah], in the order of the half cycle, finite pairs only.
 fn points(half: &Half, side: Side) -> (Vec<f64>, Vec<f64>) {
-    if let Some(curve) = half.curve() {
-        let pairs = curve.voltage_volt.iter().copied().zip(curve.capacity_ah.iter().copied());
+    if let Some(Curve { voltage_volt: volt, capacity_ah: ah }) = half.curve() {
+        if all_finite(volt) && all_finite(ah) {
+            return (volt.clone(), ah.clone());
+        }
+        let pairs = volt.iter().copied().zip(ah.iter().copied());
         return pairs.filter(|(v, q)| v.is_finite() && q.is_finite()).unzip();
     }
-    let sign = side.sign();
-    let samples = half.time_second().iter().zip(half.voltage_volt()).zip(half.current_ampere());
-    let finite = samples.filter(|((t, v), i)| t.is_finite() && v.is_finite() && i.is_finite());
+    let (sign, n) = (side.sign(), half.rows.len());
+    let (mut volt, mut ah) = (Vec::with_capacity(n), Vec::with_capacity(n));
     let (mut before, mut passed): (Option<(f64, f64)>, f64) = (None, 0.0);
-    let pair = |((&t, &v), &i): ((&f64, &f64), &f64)| {
-        let (time, current) = before.replace((t, i)).unwrap_or((t, i));
-        passed += sign * charge_throughput(&[time, t], &[current, i]);
-        (v, passed)
-    };
-    finite.map(pair).unzip()
+    for ((&t, &v), &i) in half.time_second().iter().zip(half.voltage_volt()).zip(half.current_ampere()) {
+        if t.is_finite() && v.is_finite() && i.is_finite() {
+            let (time, current) = before.replace((t, i)).unwrap_or((t, i));
+            passed += sign * charge_throughput(&[time, t], &[current, i]);
+            volt.push(v);
+            ah.push(passed);
+        }
+    }
+    (volt, ah)
 }
 
 /// Returns the lowest and highest voltage of a half cycle, the scatter of a hold at its end left out [V].
 pub(super) fn range(half: &Half, side: Side) -> Option<(f64, f64)> {
     let (volts, hold) = half.curve().map_or((half.voltage_volt(), HOLD_VOLT), |c| (&c.voltage_volt[..], 0.0));
-    let finite = || volts.iter().copied().filter(|v| v.is_finite());
-    let (low, high) = (finite().reduce(f64::min)?, finite().reduce(f64::max)?);
+    let (low, high) = extent(volts)?;
     Some(if side == Side::Charge { (low, high - hold) } else { (low + hold, high) })
 }
 
-/// Returns the median of a value and its neighbours; at an end the value itself.
-fn middle(values: &[f64], idx: usize) -> f64 {
-    match values.get(idx.wrapping_sub(1)..idx.saturating_add(2)) {
-        Some(&[a, b, c]) => a.min(b).max(a.max(b).min(c)),
-        _ => values[idx],
+/// Returns the median of three values.
+fn middle(a: f64, b: f64, c: f64) -> f64 {
+    let (low, high) = if a < b { (a, b) } else { (b, a) };
+    if c < low {
+        low
+    } else if c > high {
+        high
+    } else {
+        c
     }
 }

@@ -90,13 +90,14 @@ pub(crate) struct Curves {
 
 #[derive(Debug)]
 struct Direction {
-    grid: Result<Grid, Missing>,
+    grid: OnceCell<Result<Grid, Missing>>,
     cycles: Vec<Memo>,
 }
 
 /// What is remembered of one half cycle.
 #[derive(Debug, Default)]
 struct Memo {
+    path: OnceCell<Result<Path, Missing>>,
     capacity: OnceCell<Result<Vec<f64>, Missing>>,
     incremental: OnceCell<Result<Incremental, Missing>>,
     voltage: OnceCell<Result<Voltage, Missing>>,
@@ -116,7 +117,7 @@ impl<'c, 'a> View<'c, 'a> {
 
     /// Returns the grid of this direction.
     pub(super) fn grid(self) -> Result<Grid, Missing> {
-        self.direction().grid.clone()
+        self.direction().grid.get_or_init(|| Grid::new(self.cell, self.side)).clone()
     }
 
     /// Returns the capacities of a cycle [Ah] on the grid, by ascending voltage.
@@ -138,7 +139,7 @@ impl<'c, 'a> View<'c, 'a> {
     pub(super) fn voltage(self, cycle: u32) -> Result<&'c Voltage, Missing> {
         let idx = self.position(cycle)?;
         let memo = &self.direction().cycles[idx].voltage;
-        let make = || Voltage::new(&self.path(idx)?, &self.grid()?, self.side);
+        let make = || Voltage::new(self.path(idx)?, &self.grid()?, self.side);
         memo.get_or_init(make).as_ref().map_err(Clone::clone)
     }
 
@@ -175,11 +176,14 @@ impl<'c, 'a> View<'c, 'a> {
         self.cell.cycles.binary_search_by_key(&cycle, |c| c.count).map_err(|_| Missing::NoCycle(cycle))
     }
 
-    fn path(self, idx: usize) -> Result<Path, Missing> {
-        let half = half(self.cell, self.side, idx).ok_or(self.none())?;
-        let path = Path::new(half, self.side).ok_or(Missing::Flat)?;
-        path.check(&self.grid()?, self.side)?;
-        Ok(path)
+    fn path(self, idx: usize) -> Result<&'c Path, Missing> {
+        let make = || {
+            let half = half(self.cell, self.side, idx).ok_or(self.none())?;
+            let path = Path::new(half, self.side).ok_or(Missing::Flat)?;
+            path.check(&self.grid()?, self.side)?;
+            Ok(path)
+        };
+        self.direction().cycles[idx].path.get_or_init(make).as_ref().map_err(Clone::clone)
     }
 
     /// Returns why there is no curve at all: what is wrong with the first half cycle.
@@ -205,11 +209,11 @@ impl Side {
 
 impl Curves {
     fn new(cell: &EarlyCell) -> Self {
-        let direction = |side| Direction {
-            grid: Grid::new(cell, side),
+        let direction = || Direction {
+            grid: OnceCell::new(),
             cycles: cell.cycles.iter().map(|_| Memo::default()).collect(),
         };
-        Self { charge: direction(Side::Charge), discharge: direction(Side::Discharge) }
+        Self { charge: direction(), discharge: direction() }
     }
 }
 

@@ -42,15 +42,24 @@ impl Flow {
         if half.rows.is_empty() {
             return self.fill_curve(half);
         }
-        let rows = half.time_second().iter().zip(half.voltage_volt()).zip(half.current_ampere());
-        for ((&t, &v), &i) in rows {
-            if t.is_finite()
-                && v.is_finite()
-                && i.is_finite()
-                && self.second.last().is_none_or(|&last| t > last)
-            {
-                self.push(t, v, sign * i);
+        for column in [&mut self.second, &mut self.volt, &mut self.ampere, &mut self.ah, &mut self.wh] {
+            column.reserve(half.rows.len());
+        }
+        let (mut before, mut ah, mut wh) = (None, 0.0, 0.0);
+        for ((&t, &v), &i) in half.time_second().iter().zip(half.voltage_volt()).zip(half.current_ampere()) {
+            let i = sign * i;
+            if !(t.is_finite() && v.is_finite() && i.is_finite()) {
+                continue;
             }
+            if let Some((t0, v0, i0)) = before {
+                if t <= t0 {
+                    continue;
+                }
+                ah += charge_throughput(&[t0, t], &[i0, i]);
+                wh += ampere_hours(0.5 * (v0 * i0 + v * i) * (t - t0));
+            }
+            before = Some((t, v, i));
+            self.push(t, v, i, (ah, wh));
         }
     }
 
@@ -112,13 +121,7 @@ impl Flow {
         }
     }
 
-    fn push(&mut self, t: f64, v: f64, i: f64) {
-        let (mut ah, mut wh) = (0.0, 0.0);
-        if let (Some(&t0), Some(&v0), Some(&i0)) = (self.second.last(), self.volt.last(), self.ampere.last())
-        {
-            ah = self.ah[self.ah.len() - 1] + charge_throughput(&[t0, t], &[i0, i]);
-            wh = self.wh[self.wh.len() - 1] + ampere_hours(0.5 * (v0 * i0 + v * i) * (t - t0));
-        }
+    fn push(&mut self, t: f64, v: f64, i: f64, (ah, wh): (f64, f64)) {
         self.second.push(t);
         self.volt.push(v);
         self.ampere.push(i);
@@ -128,14 +131,19 @@ impl Flow {
 
     fn fill_curve(&mut self, half: &Half) {
         let Some(curve) = half.curve() else { return };
+        self.volt.reserve(curve.voltage_volt.len());
+        self.ah.reserve(curve.voltage_volt.len());
+        self.wh.reserve(curve.voltage_volt.len());
+        let (mut before, mut wh) = (None, 0.0);
         for (&v, &q) in curve.voltage_volt.iter().zip(&curve.capacity_ah) {
-            if !(v.is_finite() && q.is_finite() && self.ah.last().is_none_or(|&last| q >= last)) {
-                continue;
+            let (v0, q0) = before.unwrap_or((v, q));
+            if v.is_finite() && q.is_finite() && q >= q0 {
+                before = Some((v, q));
+                wh += 0.5 * (v0 + v) * (q - q0);
+                self.volt.push(v);
+                self.ah.push(q);
+                self.wh.push(wh);
             }
-            let (v0, q0) = (self.volt.last().copied().unwrap_or(v), self.ah.last().copied().unwrap_or(q));
-            self.wh.push(self.wh.last().copied().unwrap_or(0.0) + 0.5 * (v0 + v) * (q - q0));
-            self.volt.push(v);
-            self.ah.push(q);
         }
     }
 }
