@@ -255,15 +255,16 @@ fn model_card(outcome: &Outcome, state: &RunState, config: &ExperimentConfig) ->
         format!("| {name} | {:.4} | {} |\n", m.mean, folds.join(", "))
     };
     let metrics: String = outcome.metrics.iter().map(metric).collect();
-    let rmse = |(name, m): (&String, &Metrics)| Some(format!("| {name} | {:.4} |\n", m.get("rmse")?.mean));
-    let baselines: String = outcome.baselines.iter().filter_map(rmse).collect();
+    let first = if outcome.tiers.is_some() { "accuracy" } else { "rmse" };
+    let one = |(name, m): (&String, &Metrics)| Some(format!("| {name} | {:.4} |\n", m.get(first)?.mean));
+    let baselines: String = outcome.baselines.iter().filter_map(one).collect();
     let synthetic =
         if outcome.synthetic { "\nThe cells are synthetic: a simulator made them.\n" } else { "" };
     let leak = if outcome.leak_allowed { "\nAn input gives the label away and was allowed.\n" } else { "" };
     let notes: String = outcome.notes.iter().map(|n| format!("- {n}\n")).collect();
     format!(
         "# {} · {:?}\n\nData: {}; dataset `{}`, SHA-256 {}.\nInputs: {}.\nLeakage check: {}\n{synthetic}{leak}\n\
-         | metric | mean | folds |\n|---|---|---|\n{metrics}\n| baseline | rmse [{}] |\n|---|---|\n{baselines}\n{notes}\n\
+         | metric | mean | folds |\n|---|---|---|\n{metrics}\n| baseline | {first} [{}] |\n|---|---|\n{baselines}\n{notes}\n\
          Made by fadecast {} on {}, backend {}.\n",
         outcome.task,
         outcome.model,

@@ -36,8 +36,10 @@ pub fn evaluate(
     let begin = std::time::Instant::now();
     let mut predicted = vec![Vec::new(); plan.task.folds.len()];
     let mut all = Fitted { folds: Vec::new() };
+    let mut kinds = Vec::new();
     for (part, values) in plan.parts.iter().zip(chosen_values) {
         let config = chosen(plan, values)?;
+        kinds.push(config.model.kind);
         let folds = part.outer.iter().map(|&fold| plan.task.folds[fold].clone()).collect();
         let task = Task::of(&config, &plan.cells)?.with_folds(&config, folds)?;
         let context = FitContext {
@@ -58,7 +60,11 @@ pub fn evaluate(
         }
         all.folds.extend(fitted.folds);
     }
-    let reported = ExperimentConfig { tuned_on_test: !plan.settings.tuner.nested, ..plan.config.clone() };
+    let mut reported = ExperimentConfig { tuned_on_test: !plan.settings.tuner.nested, ..plan.config.clone() };
+    // Where every part chose one kind of model, the figures are that kind's.
+    if let Some(&kind) = kinds.first().filter(|first| kinds.iter().all(|kind| kind == *first)) {
+        reported.model.kind = kind;
+    }
     let mut outcome = run::outcome(&plan.name, &reported, &plan.task, &all, &predicted);
     outcome.seconds = begin.elapsed().as_secs_f64();
     Ok(outcome)
