@@ -14,7 +14,9 @@ pub fn extent(values: &[f64]) -> Option<(f64, f64)> {
         }
     };
     let (whole, rest) = values.as_chunks::<LANES>();
-    whole.iter().for_each(|values| take(values));
+    for values in whole {
+        take(values);
+    }
     take(rest);
     let low = low.into_iter().fold(f64::INFINITY, f64::min);
     let high = high.into_iter().fold(f64::NEG_INFINITY, f64::max);

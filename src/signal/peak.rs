@@ -40,9 +40,9 @@ impl PeakFinder {
 
     fn find_in(self, y: &[f64]) -> impl Iterator<Item = Peak> {
         let tops = tops(y);
-        grounds(y, &tops).into_iter().zip(tops).filter_map(move |(ground, top)| {
-            (ground.0 >= self.min_prominence).then(|| self.measure(y, top, ground))
-        })
+        let grounds = grounds(y, &tops).into_iter().zip(tops);
+        let kept = grounds.filter(move |((prominence, ..), _)| *prominence >= self.min_prominence);
+        kept.map(move |(ground, top)| self.measure(y, top, ground))
     }
 
     fn measure(self, y: &[f64], position: usize, ground: (f64, usize, usize)) -> Peak {

@@ -135,6 +135,7 @@ struct Middle<'a> {
 impl WithSimd for Middle<'_> {
     type Output = ();
 
+    #[expect(clippy::inline_always, reason = "only what is inlined here is compiled for the vectors at hand")]
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
         let Self { weights, y, sums } = self;
