@@ -13,7 +13,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 pub use self::stream::Make;
-use super::table::{self, TableFile};
+use super::table;
 use super::{Cell, CellFacts};
 use crate::cell::{CellId, Phase};
 use crate::file::{self, FileError};

@@ -494,7 +494,7 @@ mod tests {
     fn curve_columns(cell: &Cell) -> Vec<String> {
         let folder = tempfile::tempdir().unwrap();
         write_cell(folder.path(), "a", cell).unwrap();
-        let back = read_back(folder.path(), &cell).unwrap();
+        let back = read_back(folder.path(), cell).unwrap();
         assert_eq!(format!("{back:?}"), format!("{cell:?}"), "NaN compares as text");
         let frame = frame(read(folder.path(), "curves").bytes).unwrap();
         frame.get_column_names().into_iter().map(ToString::to_string).collect()

@@ -1,4 +1,4 @@
-//! The fitted model on disk: what is small as JSON, the networks' numbers as safetensors, trees as XGBoost keeps them.
+//! The fitted model on disk: what is small as JSON, the networks' numbers as safetensors, trees as `XGBoost` keeps them.
 
 use std::collections::BTreeMap;
 use std::path::Path;

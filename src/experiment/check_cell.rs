@@ -4,7 +4,7 @@ use super::config::{ExperimentConfig, Kind, ModelKind, TargetConfig, Validation}
 use super::parse::Problem;
 use crate::model::ModelError;
 use crate::model::calibration::CalibrationConfig;
-use crate::prepare::{SelectError, SplitConfig};
+use crate::prepare::{SelectConfig, SelectError, SplitConfig};
 
 /// Adds everything that is wrong, in the order of the file's tables.
 pub(super) fn add_problems(config: &ExperimentConfig, problems: &mut Vec<Problem>) {
@@ -86,7 +86,8 @@ fn check_parts(config: &ExperimentConfig, problems: &mut Vec<Problem>) {
             problems.push(Problem::new(format!("trees.{key}"), format!("is {value}; it must be {must}")));
         }
     }
-    if let Some(Err(SelectError::OutOfRange { key, value, must })) = config.select.as_ref().map(|s| s.check())
+    if let Some(Err(SelectError::OutOfRange { key, value, must })) =
+        config.select.as_ref().map(SelectConfig::check)
     {
         problems.push(Problem::new(format!("select.{key}"), format!("is {value}; it must be {must}")));
     }

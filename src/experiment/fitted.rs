@@ -57,7 +57,7 @@ impl Fitted {
     ///
     /// # Errors
     /// Those of [`Fitted::fit`], and [`ExperimentError::Group`].
-    pub fn fit_together(jobs: &[Job], context: FitContext) -> Result<Vec<Self>, ExperimentError> {
+    pub fn fit_together(jobs: &[Job], mut context: FitContext) -> Result<Vec<Self>, ExperimentError> {
         population::check_group(jobs)?;
         let extended = jobs.iter().map(calibrate::extended).collect::<Result<Vec<_>, _>>()?;
         let mut jobs = jobs.to_vec();
@@ -67,7 +67,7 @@ impl Fitted {
         let mut fitted = jobs.iter().map(Self::prepare).collect::<Result<Vec<_>, _>>()?;
         let backend = context.backend;
         if jobs.first().is_some_and(|job| job.config.model.kind.has_trees()) {
-            grow::grow(&jobs, &mut fitted, context)?;
+            grow::grow(&jobs, &mut fitted, &mut context)?;
         } else {
             train(&jobs, &mut fitted, context)?;
         }

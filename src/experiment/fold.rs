@@ -247,16 +247,13 @@ fn kept(
     let columns: Vec<&[f64]> = frame.inputs.iter().map(|c| c.values.as_slice()).collect();
     let rows = 0..frame.rows.len();
     let failed = |source| ExperimentError::Select { fold: fold.name.clone(), source };
-    let selection = match tiers {
-        Some(tiers) => {
-            // Only training rows are looked at, and these have a class.
-            let classes: Vec<usize> = rows.map(|row| label::class(tiers, frame, row).unwrap_or(0)).collect();
-            select.select(&columns, &fold.train, Labels::Classes(&classes))
-        }
-        None => {
-            let labels: Vec<f64> = rows.map(|row| frame.rows[row].label).collect();
-            select.select(&columns, &fold.train, Labels::Values(&labels))
-        }
+    let selection = if let Some(tiers) = tiers {
+        // Only training rows are looked at, and these have a class.
+        let classes: Vec<usize> = rows.map(|row| label::class(tiers, frame, row).unwrap_or(0)).collect();
+        select.select(&columns, &fold.train, Labels::Classes(&classes))
+    } else {
+        let labels: Vec<f64> = rows.map(|row| frame.rows[row].label).collect();
+        select.select(&columns, &fold.train, Labels::Values(&labels))
     };
     Ok(selection.map_err(failed)?.kept)
 }

@@ -17,7 +17,11 @@ const AT_A_TIME: usize = 16;
 ///
 /// # Errors
 /// [`ExperimentError::Trees`].
-pub(super) fn grow(jobs: &[Job], fitted: &mut [Fitted], context: FitContext) -> Result<(), ExperimentError> {
+pub(super) fn grow(
+    jobs: &[Job],
+    fitted: &mut [Fitted],
+    context: &mut FitContext,
+) -> Result<(), ExperimentError> {
     let places = places(jobs);
     let mut grown: Vec<Trees> = Vec::new();
     context.observe.fitted(0, places.len()).map_err(crate::train::FitError::Observe)?;

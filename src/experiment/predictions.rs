@@ -7,8 +7,8 @@ use super::task::Task;
 use crate::dataset::table;
 use crate::metric::classification::most_probable;
 
-/// One row of the table.
-struct Row {
+/// One row of the table: a row of the frame in a fold that left it out.
+struct Said {
     fold: usize,
     row: usize,
     /// Mean over repetitions: one label, or the probabilities of all tiers.
@@ -21,7 +21,7 @@ struct Row {
 /// [`ExperimentError::File`].
 pub(super) fn write(path: &Path, task: &Task, predicted: &[Vec<Vec<f64>>]) -> Result<(), ExperimentError> {
     let rows = rows(task, predicted);
-    let at = |r: &Row| &task.frame.rows[r.row];
+    let at = |r: &Said| &task.frame.rows[r.row];
     let truth = rows.iter().map(|r| at(r).truth).collect();
     let mut columns = vec![
         table::texts("fold", &rows.iter().map(|r| task.folds[r.fold].name.as_str()).collect::<Vec<_>>()),
@@ -44,7 +44,7 @@ pub(super) fn write(path: &Path, task: &Task, predicted: &[Vec<Vec<f64>>]) -> Re
     Ok(table::write_columns(path, columns)?)
 }
 
-fn rows(task: &Task, predicted: &[Vec<Vec<f64>>]) -> Vec<Row> {
+fn rows(task: &Task, predicted: &[Vec<Vec<f64>>]) -> Vec<Said> {
     let width = task.n_classes().unwrap_or(1);
     let mut rows = Vec::new();
     for (fold, (split, repetitions)) in task.folds.iter().zip(predicted).enumerate() {
@@ -52,13 +52,13 @@ fn rows(task: &Task, predicted: &[Vec<Vec<f64>>]) -> Vec<Row> {
             let from = (split.given.len() + idx) * width;
             let mean =
                 |k: usize| repetitions.iter().map(|r| r[from + k]).sum::<f64>() / repetitions.len() as f64;
-            rows.push(Row { fold, row, values: (0..width).map(mean).collect() });
+            rows.push(Said { fold, row, values: (0..width).map(mean).collect() });
         }
     }
     rows
 }
 
-fn tier_columns(task: &Task, rows: &[Row]) -> Vec<table::TableColumn> {
+fn tier_columns(task: &Task, rows: &[Said]) -> Vec<table::TableColumn> {
     let names = task.tiers[0].names();
     let truth: Vec<&str> =
         rows.iter().map(|r| task.class(r.fold, r.row).map_or("", |class| names[class].as_str())).collect();

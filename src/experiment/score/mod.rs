@@ -78,9 +78,9 @@ pub fn baselines(config: &ExperimentConfig, task: &Task) -> BTreeMap<String, Met
         }
     };
     if config.kind.is_early() {
-        cell::baselines(task, &mut add)
+        cell::baselines(task, &mut add);
     } else {
-        course::baselines(config, task, &mut add)
+        course::baselines(config, task, &mut add);
     }
     found
 }
