@@ -6,6 +6,8 @@
 //! reader: the columns after the first, side by side, are the matrix of capacity by voltage and record. A curve without
 //! points is not kept.
 
+mod curves;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::Cursor;
@@ -18,7 +20,7 @@ use polars::prelude::{
 };
 use rayon::prelude::*;
 
-use super::{Cell, CellFacts, Curve, CycleColumn, CycleTable, Record, Samples, Spectrum};
+use super::{Cell, CellFacts, CycleColumn, CycleTable, Record, Samples, Spectrum};
 use crate::cell::{CellId, Phase};
 use crate::file::{self, FileError, HashingWriter};
 
@@ -27,9 +29,6 @@ pub const TABLES: [&str; 5] = ["records", "samples", "spectra", "curves", "input
 
 /// Mark before a label column's name in the table of ready-made inputs.
 const LABEL_MARK: &str = "label:";
-
-/// Begin of the name of a capacity column in a matrix of curves; the index of the record follows.
-const CURVE_MARK: &str = "capacity_ah:";
 
 /// Level of zstd: on NASA's samples level 3 saves 5 % of the bytes.
 const ZSTD_LEVEL: i32 = 1;
@@ -60,7 +59,7 @@ pub fn write_cell(folder: &Path, stem: &str, cell: &Cell) -> Result<BTreeMap<Str
             "records" => Box::new(std::iter::once_with(|| records_frame(cell))),
             "samples" => Box::new(batches(&cell.records).into_iter().map(samples_frame)),
             "spectra" => Box::new(std::iter::once_with(|| spectra_frame(cell))),
-            "curves" => Box::new(std::iter::once_with(|| curves_frame(cell))),
+            "curves" => Box::new(std::iter::once_with(|| curves::frame(cell))),
             _ => Box::new(std::iter::once_with(|| inputs_frame(cell))),
         };
         let sha256 = write_frames(&folder.join(&name), frames.as_mut())?;
@@ -102,7 +101,7 @@ pub fn read_cell<E: From<FileError>>(
             "records" => records_from(&f).map(|r| records = r),
             "samples" => fill_samples(&mut records, &f),
             "spectra" => fill_spectra(&mut records, &f),
-            "curves" => fill_curves(&mut records, &f),
+            "curves" => curves::fill(&mut records, &f),
             _ => inputs_from(&f).map(|t| table = Some(t)),
         });
         filled.map_err(|e| FileError::parse(path, e))?;
@@ -238,33 +237,6 @@ fn spectra_frame(cell: &Cell) -> Framed {
     ])
 }
 
-/// A matrix where all curves stand on one grid, else one row a point.
-fn curves_frame(cell: &Cell) -> Framed {
-    let curves: Vec<(u32, &Curve)> =
-        cell.records.iter().filter_map(|r| r.curve.as_ref().map(|c| (r.index, c))).collect();
-    let Some((_, first)) = curves.first() else { return Ok(DataFrame::empty()) };
-    let grid = &first.voltage_volt;
-    if curves.iter().all(|(_, c)| same_bits(&c.voltage_volt, grid)) {
-        let mut columns = vec![numbers("voltage_volt", grid.clone())];
-        columns
-            .extend(curves.iter().map(|(i, c)| numbers(&format!("{CURVE_MARK}{i}"), c.capacity_ah.clone())));
-        return DataFrame::new_infer_height(columns);
-    }
-    let joined = |get: fn(&Curve) -> &Vec<f64>| {
-        curves.iter().map(|(_, c)| get(c).as_slice()).collect::<Vec<_>>().concat()
-    };
-    let owner = curves.iter().flat_map(|(i, c)| std::iter::repeat_n(*i, c.voltage_volt.len())).collect();
-    DataFrame::new_infer_height(vec![
-        counts("record_count", owner),
-        numbers("voltage_volt", joined(|c| &c.voltage_volt)),
-        numbers("capacity_ah", joined(|c| &c.capacity_ah)),
-    ])
-}
-
-fn same_bits(a: &[f64], b: &[f64]) -> bool {
-    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.to_bits() == b.to_bits())
-}
-
 /// Columns of ready-made inputs are `[label:]<name> / <unit>` on disk.
 fn inputs_frame(cell: &Cell) -> Framed {
     let Some(table) = &cell.table else { return Ok(DataFrame::empty()) };
@@ -334,26 +306,6 @@ fn fill_spectra(records: &mut [Record], frame: &DataFrame) -> std::result::Resul
     Ok(())
 }
 
-fn fill_curves(records: &mut [Record], frame: &DataFrame) -> std::result::Result<(), PolarsError> {
-    let voltage = column(frame, "voltage_volt")?;
-    if frame.get_column_index("record_count").is_some() {
-        let capacity = column(frame, "capacity_ah")?;
-        for (position, from, to) in runs(records, &owners(frame)?) {
-            let (voltage_volt, capacity_ah) = (voltage[from..to].to_vec(), capacity[from..to].to_vec());
-            records[position].curve = Some(Curve { voltage_volt, capacity_ah });
-        }
-        return Ok(());
-    }
-    let named = frame.get_column_names().into_iter();
-    let named = named.filter_map(|n| Some((n.as_str(), n.strip_prefix(CURVE_MARK)?.parse::<u32>().ok()?)));
-    let (names, owners): (Vec<&str>, Vec<u32>) = named.unzip();
-    for (position, at, _) in runs(records, &owners) {
-        let capacity_ah = column(frame, names[at])?.into_owned();
-        records[position].curve = Some(Curve { voltage_volt: voltage.to_vec(), capacity_ah });
-    }
-    Ok(())
-}
-
 fn inputs_from(frame: &DataFrame) -> std::result::Result<CycleTable, PolarsError> {
     let cycle_count = frame.column("cycle_count")?.u32()?.iter().map(Option::unwrap_or_default).collect();
     let mut columns = Vec::new();
@@ -412,6 +364,7 @@ fn runs(records: &[Record], owners: &[u32]) -> Vec<(usize, usize, usize)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dataset::Curve;
 
     fn read(folder: &Path, name: &str) -> TableFile {
         let path = folder.join(file_name("a", name));
