@@ -192,11 +192,11 @@ mod tests {
     use crate::cell::Phase;
     use crate::dataset::{CellFacts, Record};
 
-    /// Cells with as many discharges as their position says, of 1 Ah, 0.9 Ah, ...
+    /// Cells with as many discharges as their position says, of 1 Ah, 0.999 Ah, ...
     fn cell(position: usize) -> Cell {
         let discharge = |n: u32| Record {
             cycle_count: Some(n + 1),
-            stated_capacity_ah: Some(1.0 - 0.1 * f64::from(n)),
+            stated_capacity_ah: Some(1.0 - 1e-3 * f64::from(n)),
             ..Record::new(n, Phase::Discharge)
         };
         let records = (0..position as u32).map(discharge).collect();
