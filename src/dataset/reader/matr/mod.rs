@@ -1,7 +1,7 @@
 //! The MATR cells (Severson et al. 2019): what is known of all of them, their charging policies, their summaries.
 //!
 //! 124 commercial LFP/graphite cells (A123 APR18650M1A), charged fast by a policy `3.6C(80%)-3.6C` (3.6 C up to 80 % of
-//! charge, then 3.6 C), then at 1 C to 3.6 V, and discharged at 4 C to 2.0 V. Sources of the numbers: [Severson2019].
+//! charge, then 3.6 C), then at 1 C to 3.6 V, and discharged at 4 C to 2.0 V. Sources of the numbers: `[Severson2019]`.
 
 pub mod batch;
 pub mod severson;

@@ -15,7 +15,7 @@ use crate::signal::interpolate::linear;
 use crate::signal::peak::{Peak, PeakFinder};
 use crate::signal::smooth::{Kernel, SavitzkyGolay};
 
-/// Step of the voltage grid [V]: Severson's tables have 1000 voltages from 3.5 V to 2.0 V [Severson2019].
+/// Step of the voltage grid [V]: Severson's tables have 1000 voltages from 3.5 V to 2.0 V `[Severson2019]`.
 const STEP_VOLT: f64 = 1.5 / 999.0;
 
 /// Points of the capacity grid; ours: 0.2 % of the charge, finer than the samples of a 1C discharge.
@@ -34,7 +34,7 @@ const PROMINENCE_SHARE: f64 = 0.05;
 /// Share of the capacity at either end where no dV/dQ peak is looked for: the voltage falls away there.
 const END_SHARE: f64 = 0.05;
 
-/// Cycle that others are compared with where the window has it: its capacity check is over [Severson2019].
+/// Cycle that others are compared with where the window has it: its capacity check is over `[Severson2019]`.
 const REFERENCE_CYCLE: u32 = 10;
 
 /// First derivative per point.
