@@ -302,11 +302,10 @@ impl Store {
 }
 
 impl Manifest {
-    /// Returns one SHA-256 over every table of the dataset: what a run records as its data.
+    /// Returns one SHA-256 over what is known of every cell and all its tables: what a run records as its data.
     pub fn data_sha256(&self) -> String {
-        let hashes: Vec<&str> =
-            self.cells.iter().flat_map(|c| c.tables.values().map(String::as_str)).collect();
-        file::sha256_bytes(hashes.join("\n").as_bytes())
+        let of_cell = |c: &CellEntry| format!("{} {:?} {:?}\n", c.id, c.facts, c.tables);
+        file::sha256_bytes(self.cells.iter().map(of_cell).collect::<String>().as_bytes())
     }
 }
 
@@ -421,6 +420,17 @@ mod tests {
         file::write_atomic(&folder.path().join("datasets/n/cells/C.records.parquet"), b"x").unwrap();
         let last = store.batches(&manifest, 2).nth(1).unwrap();
         assert!(matches!(last, Err(StoreError::Changed { .. })));
+    }
+
+    #[test]
+    fn another_life_of_a_cell_is_other_data() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::new(folder.path());
+        let manifest = store.import(manifest("n"), &[cell("A")], OnExisting::Refuse).unwrap();
+        assert_eq!(manifest.data_sha256(), store.manifest("n").unwrap().data_sha256());
+        let mut other = manifest.clone();
+        other.cells[0].facts.cycle_life = Some(500.0);
+        assert_ne!(manifest.data_sha256(), other.data_sha256());
     }
 
     #[test]

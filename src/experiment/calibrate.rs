@@ -80,7 +80,8 @@ fn held_out(
     let of_fold = |fold: usize| {
         let rows = task.folds[fold].test.iter().zip(predicted[fold][repetition].chunks(n_classes));
         let usable = rows.filter(|(row, _)| task.frame.is_usable(**row));
-        usable.filter_map(move |(&row, p)| Some((task.class(fold, row)?, p.to_vec()))).collect::<Vec<_>>()
+        let known = usable.filter(|(_, p)| p.iter().all(|p| p.is_finite()));
+        known.filter_map(move |(&row, p)| Some((task.class(fold, row)?, p.to_vec()))).collect::<Vec<_>>()
     };
     inner.flat_map(of_fold).unzip()
 }

@@ -4,6 +4,7 @@ use super::config::{ExperimentConfig, Kind, ModelKind, TargetConfig, Validation}
 use super::parse::Problem;
 use crate::model::ModelError;
 use crate::model::calibration::CalibrationConfig;
+use crate::prepare::early::CYCLE_LIFE;
 use crate::prepare::{SelectConfig, SelectError, SplitConfig};
 
 /// Adds everything that is wrong, in the order of the file's tables.
@@ -33,6 +34,10 @@ fn check_question(config: &ExperimentConfig, problems: &mut Vec<Problem>) {
     if config.validation == Validation::Tail {
         let text = "is `tail`, but each cell is one row; give `fifth` or `cell`";
         problems.push(Problem::new("validation", text));
+    }
+    if config.kind == Kind::Life && config.label.target != CYCLE_LIFE {
+        let text = format!("is `{}`, but a life is asked for; other targets make tiers", config.label.target);
+        problems.push(Problem::new("label.target", text));
     }
     if config.kind == Kind::Tier
         && let Err(e) = config.label.tiers.check()
@@ -142,6 +147,7 @@ mod tests {
             ),
             ("kind = 'life'\nmodel = { kind = 'hybrid' }", "model.prior"),
             ("kind = 'life'\nmodel = { kind = 'logistic' }", "model.kind"),
+            ("kind = 'life'\nmodel = { kind = 'trees' }\nlabel = { target = 'mass' }", "label.target"),
             ("model = { kind = 'physics', prior = 'capacity_difference' }", "model.prior"),
         ] {
             let Err(ConfigError::Problems { problems, .. }) = parse::parse(text, "x.toml", &[]) else {

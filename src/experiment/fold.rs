@@ -27,6 +27,8 @@ pub struct FittedFold {
     pub name: String,
     /// Inputs that it keeps, positions in the frame.
     pub columns: Vec<usize>,
+    /// Names of these inputs, by which a stored model knows that the data's inputs are still its own.
+    pub inputs: Vec<String>,
     /// Scaling of these inputs.
     pub scaler: Scaler,
     /// Median of each stress column, which stands for a missing value.
@@ -75,11 +77,17 @@ impl FittedFold {
     pub(super) fn rows(&self, config: &ExperimentConfig, frame: &Frame, positions: &[usize]) -> Rows {
         let has_law = config.model.kind == ModelKind::Hybrid;
         let stress = if has_law { self.stress(config, frame, positions) } else { Vec::new() };
-        let inputs = self.inputs(n_inputs(config, frame));
+        let inputs = self.batch_inputs(n_inputs(config, frame));
         batch::rows(frame, inputs, positions, &stress, &|row| self.label(frame, row))
     }
 
-    fn inputs(&self, d_input: usize) -> batch::Inputs<'_> {
+    /// Returns whether the frame's inputs are those that it was fitted to.
+    pub(super) fn fits(&self, frame: &Frame) -> bool {
+        let name = |&c: &usize| frame.inputs.get(c).map(|column| column.name.as_str());
+        self.columns.iter().map(name).eq(self.inputs.iter().map(|name| Some(name.as_str())))
+    }
+
+    fn batch_inputs(&self, d_input: usize) -> batch::Inputs<'_> {
         batch::Inputs { columns: &self.columns, scaler: &self.scaler, d_input }
     }
 
@@ -100,7 +108,7 @@ impl FittedFold {
 
     /// Returns the scaled inputs of rows.
     pub(super) fn scaled(&self, frame: &Frame, rows: &[usize]) -> Vec<Vec<f64>> {
-        rows.iter().map(|&row| self.inputs(0).scaled(frame, row).collect()).collect()
+        rows.iter().map(|&row| self.batch_inputs(0).scaled(frame, row).collect()).collect()
     }
 
     fn stress(&self, config: &ExperimentConfig, frame: &Frame, positions: &[usize]) -> Vec<Vec<f64>> {
@@ -128,7 +136,7 @@ impl FittedFold {
     pub(super) fn predict_linear(&self, frame: &Frame, rows: &[usize]) -> Vec<f64> {
         let weights = self.linear.as_deref().unwrap_or(&[]);
         let value = |row: &usize| {
-            let inputs: Vec<f64> = self.inputs(0).scaled(frame, *row).collect();
+            let inputs: Vec<f64> = self.batch_inputs(0).scaled(frame, *row).collect();
             self.label_scale.0 + self.label_scale.1 * linear::predict(weights, &inputs)
         };
         rows.iter().map(value).collect()
@@ -185,6 +193,9 @@ impl FittedFold {
     pub(super) fn ensemble(&self, outputs: &[Vec<f32>], d_output: usize) -> Vec<f64> {
         let finite: Vec<&Vec<f32>> = outputs.iter().filter(|o| o.iter().all(|v| v.is_finite())).collect();
         let n_rows = outputs.first().map_or(0, |o| o.len() / d_output);
+        if self.tiers.is_some() && finite.is_empty() {
+            return vec![f64::NAN; n_rows * d_output];
+        }
         if self.tiers.is_some() {
             let own = |o: &&Vec<f32>| o.chunks(d_output).flat_map(softmax).collect::<Vec<f64>>();
             return mean_of(&finite.iter().map(own).collect::<Vec<_>>());
@@ -212,6 +223,7 @@ pub(super) fn prepare(
     let mut fitted = FittedFold {
         name: fold.name.clone(),
         scaler: Scaler::fit(&inputs, &fold.train),
+        inputs: columns.iter().map(|&c| frame.inputs[c].name.clone()).collect(),
         columns,
         tiers: tiers.cloned(),
         class_weights: tiers.map_or_else(Vec::new, |t| label::class_weights(config, &classes, t.n())),

@@ -32,10 +32,11 @@ pub(super) fn write(path: &Path, task: &Task, predicted: &[Vec<Vec<f64>>]) -> Re
         table::counts("cycle_count", rows.iter().map(|r| at(r).cycle).collect()),
     ];
     if task.n_classes().is_some() {
-        columns.push(table::numbers("cycle_life", truth));
+        columns.push(table::numbers(&task.frame.targets[0].name, truth));
         columns.extend(tier_columns(task, &rows));
     } else {
-        let name = if task.frame.is_one_row_a_cell() { "cycle_life" } else { "discharging_capacity_ah" };
+        let name =
+            task.frame.targets.first().map_or("discharging_capacity_ah", |target| target.name.as_str());
         let said = rows.iter().map(|r| task.frame.physical(r.row, r.values[0])).collect();
         columns.extend([table::numbers(name, truth), table::numbers(&format!("predicted_{name}"), said)]);
     }

@@ -141,6 +141,10 @@ pub fn evaluate(
     } else {
         artifact::load(&shapes, folder.path(), n_members, sha256)?
     };
+    if let Some(fold) = fitted.folds.iter().find(|fold| !fold.fits(&task.frame)) {
+        let found = format!("fold `{}` was fitted to other inputs than this version computes", fold.name);
+        return Err(ExperimentError::Damaged { run: folder.path().into(), found });
+    }
     let predicted = fitted.predict(config, task, state.backend)?;
     let stored: Outcome = file::read_json(&folder.file("metrics.json"))?;
     let tiers = score::tiers(task, &predicted);

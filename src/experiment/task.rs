@@ -98,7 +98,7 @@ impl Task {
     }
 
     /// Returns the unit of what is asked for, `1` for tiers.
-    pub fn unit(&self) -> &'static str {
+    pub fn unit(&self) -> &str {
         if self.tiers.is_empty() { self.frame.unit() } else { "1" }
     }
 

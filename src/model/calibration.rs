@@ -113,8 +113,11 @@ impl CalibrationConfig {
 }
 
 impl Calibration {
-    /// Returns the calibrated probabilities of a row; they sum to 1.
+    /// Returns the calibrated probabilities of a row; they sum to 1. A row that is not finite stays as it is.
     pub fn apply(&self, row: &[f64]) -> Vec<f64> {
+        if row.iter().any(|p| !p.is_finite()) {
+            return row.to_vec();
+        }
         match self {
             Self::None => row.to_vec(),
             Self::Temperature { temperature } => sharpened(&logarithms(row), 1.0 / temperature),

@@ -79,6 +79,8 @@ fn row(cell_idx: usize, cell: &Cell, targets: &[Column], config: &EarlyConfig) -
     let label = if config.log { truth.log10() } else { truth };
     let set_aside = if let Some(target) = unknown {
         Some(format!("no {} is known", target.name.replace('_', " ")))
+    } else if !label.is_finite() {
+        Some(format!("its {} has no logarithm", targets[0].name.replace('_', " ")))
     } else if life(cell).is_some_and(|life| life <= f64::from(config.window.to)) {
         Some(format!("its life ends within the first {} cycles", config.window.to))
     } else {

@@ -210,8 +210,8 @@ impl Frame {
     }
 
     /// Returns the unit of what is asked for.
-    pub fn unit(&self) -> &'static str {
-        if self.quantity == Quantity::Soh { "Ah" } else { "cycles" }
+    pub fn unit(&self) -> &str {
+        self.targets.first().map_or("Ah", |target| target.unit.as_str())
     }
 
     /// Returns the stress of a law's inputs for some rows, `[row][input]`; NaN where missing.

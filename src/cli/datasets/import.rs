@@ -69,6 +69,7 @@ pub(super) struct Stated {
 /// Whatever the reader or the store says; nothing is then stored.
 pub(super) fn run(args: &Args, store: &Store, globals: &Globals) -> anyhow::Result<()> {
     let reader = find(&args.format)?;
+    super::refuse_embedded(&args.name)?;
     let mut plan = plan(&args.name, &args.existing, &args.stated);
     plan.paths.clone_from(&args.paths);
     plan.options.map.clone_from(&args.map);

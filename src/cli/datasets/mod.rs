@@ -10,6 +10,7 @@ mod simulate;
 
 use super::Globals;
 use crate::dataset::store::Store;
+use crate::experiment::task;
 
 /// Makes, lists and judges datasets.
 #[derive(Debug, clap::Subcommand)]
@@ -42,6 +43,16 @@ pub fn run(command: &Command, globals: &Globals) -> anyhow::Result<()> {
         Command::Show(args) => show::run(args, &store, globals),
         Command::Check(args) => check::run(args, &store, globals),
     }
+}
+
+/// Refuses the names of simulated fleets, which would hide a stored dataset.
+fn refuse_embedded(name: &str) -> anyhow::Result<()> {
+    let is_taken = name == task::EMBEDDED || name == task::EMBEDDED_SOLID_STATE;
+    anyhow::ensure!(
+        !is_taken,
+        "`{name}` is the name of a simulated fleet that needs no import; give another name"
+    );
+    Ok(())
 }
 
 /// Returns `1 cell` or `4 cells`.

@@ -54,6 +54,7 @@ pub struct Args {
 /// # Errors
 /// Where a number is out of its range, or whatever the store says; nothing is then stored.
 pub(super) fn run(args: &Args, store: &Store, globals: &Globals) -> anyhow::Result<()> {
+    super::refuse_embedded(&args.name)?;
     let config = FleetConfig {
         n_cells: args.cells,
         cycles: args.cycles,

@@ -9,6 +9,7 @@ use crate::experiment::label;
 use crate::experiment::task::Task;
 use crate::metric::classification::{self, Bin};
 use crate::metric::regression;
+use crate::prepare::Quantity;
 
 /// Bins of the reliability curve: with some hundred cells each holds enough to be read.
 const RELIABILITY_BINS: usize = 5;
@@ -61,12 +62,8 @@ pub(super) fn by_part(task: &Task, predicted: &[Vec<Vec<f64>>]) -> Parts {
 }
 
 pub(super) fn baselines(task: &Task, add: &mut Add) {
-    let label = |row: &usize| task.frame.rows[*row].label;
     let Some(n_classes) = task.n_classes() else {
-        add("training_mean", &|_, fold| {
-            let mean = fold.train.iter().map(label).sum::<f64>() / fold.train.len() as f64;
-            Some(vec![mean; fold.test.len()])
-        });
+        add("training_mean", &|_, fold| Some(vec![mean_label(task, &fold.train); fold.test.len()]));
         return;
     };
     add("training_shares", &|idx, fold| {
@@ -79,6 +76,12 @@ pub(super) fn baselines(task: &Task, add: &mut Add) {
     });
 }
 
+/// Returns the label of the mean of what is asked for over some rows.
+fn mean_label(task: &Task, rows: &[usize]) -> f64 {
+    let mean = rows.iter().map(|&row| task.frame.rows[row].truth).sum::<f64>() / rows.len() as f64;
+    if task.frame.quantity == Quantity::LogLife { mean.log10() } else { mean }
+}
+
 /// Returns how well tiers are told apart; `None` where there are none.
 pub(in crate::experiment) fn tiers(task: &Task, predicted: &[Vec<Vec<f64>>]) -> Option<TierOutcome> {
     let n = task.n_classes()?;
@@ -89,7 +92,8 @@ pub(in crate::experiment) fn tiers(task: &Task, predicted: &[Vec<Vec<f64>>]) -> 
         for repetition in 0..predicted[folds[0]].len() {
             n_tables += 1;
             for said in said(task, &folds, predicted, repetition) {
-                let Some(class) = task.class(said.fold, said.row) else { continue };
+                let known = said.values.iter().all(|p| p.is_finite());
+                let Some(class) = task.class(said.fold, said.row).filter(|_| known) else { continue };
                 confusion[class][classification::most_probable(said.values)] += 1.0;
                 truth.push(class);
                 probabilities.push(said.values.to_vec());
@@ -100,11 +104,17 @@ pub(in crate::experiment) fn tiers(task: &Task, predicted: &[Vec<Vec<f64>>]) -> 
     let tiers = &task.tiers[0];
     Some(TierOutcome {
         names: tiers.names(),
-        rule: label::rule(tiers, &task.frame),
+        rule: label::rule(tiers, &task.frame) + own_rules(task),
         confusion,
         reliability: classification::reliability(&truth, &probabilities, RELIABILITY_BINS)
             .unwrap_or_default(),
     })
+}
+
+/// Says that every fold has a rule of its own, where that is so.
+fn own_rules(task: &Task) -> &'static str {
+    let differ = task.tiers.iter().any(|tiers| *tiers != task.tiers[0]);
+    if differ { " (first fold; each has its own, by its training cells)" } else { "" }
 }
 
 /// Returns what a part's folds say of the cells that they left out and that are scored.

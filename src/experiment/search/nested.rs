@@ -60,6 +60,7 @@ pub fn evaluate(
         }
         all.folds.extend(fitted.folds);
     }
+    repeat_alike(&mut predicted);
     let mut reported = ExperimentConfig { tuned_on_test: !plan.settings.tuner.nested, ..plan.config.clone() };
     // Where every part chose one kind of model, the figures are that kind's.
     if let Some(&kind) = kinds.first().filter(|first| kinds.iter().all(|kind| kind == *first)) {
@@ -68,4 +69,12 @@ pub fn evaluate(
     let mut outcome = run::outcome(&plan.name, &reported, &plan.task, &all, &predicted);
     outcome.seconds = begin.elapsed().as_secs_f64();
     Ok(outcome)
+}
+
+/// Repeats what models without seeds of their own say as often as others say theirs, where parts chose several kinds.
+fn repeat_alike(predicted: &mut [Vec<Vec<f64>>]) {
+    let n_most = predicted.iter().map(Vec::len).max().unwrap_or(0);
+    for repetitions in predicted.iter_mut().filter(|r| r.len() == 1) {
+        *repetitions = vec![repetitions[0].clone(); n_most];
+    }
 }

@@ -231,8 +231,10 @@ pub fn cell(reasons: &Reasons, cell: &CellReasons) -> String {
         );
         return text;
     }
-    let towards =
-        cell.predicted_tier.as_ref().map_or_else(|| reasons.unit.clone(), |t| format!("towards {t}"));
+    let towards = cell
+        .predicted_tier
+        .as_ref()
+        .map_or_else(|| reasons.unit.clone(), |t| format!("towards {t} [margin]"));
     let mut rows = vec![["input", "value", "median", &towards].map(String::from).to_vec()];
     rows.push(vec![
         "start".into(),
