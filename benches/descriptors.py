@@ -260,6 +260,13 @@ def capacity(out, ah, wh, volt):
     out["discharge_voltage_mean_first"], out["discharge_voltage_mean_slope"] = volt.first(), volt.slope()
 
 
+def possible(q):
+    """Returns which curves a cell can have made: those that neither begin nor end far from what is usual."""
+    low, high = q.min(axis=1), q.max(axis=1)
+    begin, span = np.median(low), np.median(high - low)
+    return (low >= begin - 0.05 * span) & (high <= max(begin + 1.3 * span, np.median(high)))
+
+
 def of_matrix(out, cycles, volt, q, stated):
     """Fills in what is measured from ready-made curves: capacity at each of the voltages, falling, one row a cycle."""
     rising = np.maximum.accumulate(q, axis=1)
@@ -390,7 +397,10 @@ def describe(records, samples, matrix, window):
         volt, owner, q = matrix
         who = np.isin(owner, record[discharges])
         position = np.searchsorted(record, owner[who])
-        cycles, q = cycle[position].astype(int), q[who]
+        q = q[who]
+        believed = possible(q)
+        position, q = position[believed], q[believed]
+        cycles = cycle[position].astype(int)
         of_matrix(out, cycles, volt, q, stated[position])
         ends = np.full(len(q), volt.min()), np.full(len(q), volt.max())
         of_curves(out, cycles, ends, (path(volt, row) for row in q))
