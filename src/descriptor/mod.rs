@@ -50,6 +50,17 @@ pub fn matching(pattern: &str) -> Vec<&'static Descriptor> {
     catalogue().filter(|d| matches(pattern, d.name)).collect()
 }
 
+/// Likeness (Jaro) from which a name may be what was meant [1]: a letter wrong or missing in a short word has .9, words
+/// that share some letters have .6.
+const LIKE: f64 = 0.75;
+
+/// Returns `; did you mean ...?` with the name that is most like `pattern`, nothing where none is like it.
+pub fn did_you_mean<'a>(pattern: &str, names: impl Iterator<Item = &'a str>) -> String {
+    let liked = names.map(|name| (strsim::jaro(name, pattern), name)).filter(|(like, _)| *like >= LIKE);
+    let nearest = liked.max_by(|a, b| a.0.total_cmp(&b.0));
+    nearest.map_or_else(String::new, |(_, name)| format!("; did you mean `{name}`?"))
+}
+
 /// Returns whether `name` is `pattern`, where `*` stands for any text.
 pub fn matches(pattern: &str, name: &str) -> bool {
     match pattern.split_once('*') {
@@ -81,6 +92,13 @@ mod tests {
         let names: BTreeSet<&str> = catalogue().map(|d| d.name).collect();
         assert_eq!(names.len(), catalogue().count());
         assert!(catalogue().all(|d| !d.unit.is_empty() && d.doc.ends_with('.')));
+    }
+
+    #[test]
+    fn only_what_is_like_a_name_is_offered() {
+        let meant = |pattern| did_you_mean(pattern, ["gitt", "impedance"].into_iter());
+        assert_eq!(meant("impedence"), "; did you mean `impedance`?");
+        assert_eq!(meant("xyzzy"), "");
     }
 
     #[test]

@@ -68,11 +68,11 @@ pub fn save(
 fn save_trees(fitted: &Fitted, folder: &Path) -> Result<String, ExperimentError> {
     file::create_folder(folder)?;
     let mut hashes = String::new();
-    for fold in &fitted.folds {
+    for (position, fold) in fitted.folds.iter().enumerate() {
         let failed = |source| ExperimentError::Trees { fold: fold.name.clone(), source };
         for (idx, trees) in fold.trees.iter().enumerate() {
             let text = trees.to_json().map_err(failed)?;
-            file::write_atomic(&folder.join(trees_name(&fold.name, idx)), text.as_bytes())?;
+            file::write_atomic(&folder.join(trees_name(position, &fold.name, idx)), text.as_bytes())?;
             hashes.push_str(&file::sha256_bytes(text.as_bytes()));
         }
     }
@@ -86,9 +86,9 @@ fn save_trees(fitted: &Fitted, folder: &Path) -> Result<String, ExperimentError>
 pub fn load_trees(folder: &Path, n_each: usize, sha256: Option<&str>) -> Result<Fitted, ExperimentError> {
     let mut fitted: Fitted = file::read_json(&folder.join(MODEL))?;
     let mut hashes = String::new();
-    for fold in &mut fitted.folds {
+    for (position, fold) in fitted.folds.iter_mut().enumerate() {
         for idx in 0..n_each {
-            let text = file::read_text(&folder.join(TREES).join(trees_name(&fold.name, idx)))?;
+            let text = file::read_text(&folder.join(TREES).join(trees_name(position, &fold.name, idx)))?;
             hashes.push_str(&file::sha256_bytes(text.as_bytes()));
             let failed = |source| ExperimentError::Trees { fold: fold.name.clone(), source };
             fold.trees.push(Trees::from_json(&text).map_err(failed)?);
@@ -101,9 +101,10 @@ pub fn load_trees(folder: &Path, n_each: usize, sha256: Option<&str>) -> Result<
     Ok(fitted)
 }
 
-fn trees_name(fold: &str, idx: usize) -> String {
+/// Returns a name that no other fold has, whatever its own is made of.
+fn trees_name(position: usize, fold: &str, idx: usize) -> String {
     let safe = |c: char| if c.is_ascii_alphanumeric() || "-.+".contains(c) { c } else { '_' };
-    format!("{}_seed{idx}.json", fold.chars().map(safe).collect::<String>())
+    format!("{:02}_{}_seed{idx}.json", position + 1, fold.chars().map(safe).collect::<String>())
 }
 
 /// Stores the first network as Keras Tuner would, with what Keras builds it from and the names of its `inputs` in

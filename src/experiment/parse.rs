@@ -10,6 +10,7 @@ use serde_json::Value;
 use toml::Table;
 
 use super::config::ExperimentConfig;
+use crate::descriptor;
 use crate::file::{self, FileError};
 use crate::prepare::SelectConfig;
 use crate::tuner::TunerConfig;
@@ -213,8 +214,7 @@ fn is_free(path: &[String]) -> bool {
 
 fn unknown_key<'a>(path: &[String], known: impl Iterator<Item = &'a String>) -> Problem {
     let key = &path[path.len() - 1];
-    let nearest = known.max_by(|a, b| strsim::jaro(a, key).total_cmp(&strsim::jaro(b, key)));
-    let hint = nearest.map_or_else(String::new, |n| format!("; did you mean `{n}`?"));
+    let hint = descriptor::did_you_mean(key, known.map(String::as_str));
     Problem::new(path.join("."), format!("unknown key{hint}"))
 }
 

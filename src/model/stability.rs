@@ -24,7 +24,8 @@ pub struct Stability {
 
 /// Returns how alike the folds order the columns, from importances `[fold][column]`, larger for more important.
 ///
-/// Of equal importances at the edge of the first `k` the earlier columns count; `k` beyond the columns is all of them.
+/// Of equal importances at the edge of the first `k` the earlier columns count. Columns of no importance are never
+/// among the first: `k` is at most what the fold with the fewest important columns has.
 /// Without folds, ranks and shares are empty.
 ///
 /// # Panics
@@ -32,7 +33,8 @@ pub struct Stability {
 pub fn over_folds(importances: &[Vec<f64>], k: usize) -> Stability {
     let n_columns = importances.first().map_or(0, Vec::len);
     assert!(importances.iter().all(|fold| fold.len() == n_columns), "every fold has every column");
-    let k = k.min(n_columns);
+    let in_use = |fold: &Vec<f64>| fold.iter().filter(|v| **v > 0.0).count();
+    let k = importances.iter().map(in_use).min().unwrap_or(0).min(k);
     let selected: Vec<Vec<bool>> = importances.iter().map(|fold| first(fold, k)).collect();
     let ranks: Vec<Vec<f64>> =
         importances.iter().map(|fold| midranks(&fold.iter().map(|v| -v).collect::<Vec<_>>())).collect();
@@ -73,6 +75,23 @@ fn mean(values: &[f64], of: impl Fn(f64) -> f64) -> Option<f64> {
 mod tests {
     use super::*;
     use serde::Deserialize;
+
+    /// Two folds that use two columns each, one in common, of 100: r = 1, k = 2, so Jaccard 1/3 and
+    /// (1 * 100 - 4) / (2 * 98); ten would be filled with columns that nobody uses.
+    #[test]
+    fn columns_that_no_fold_uses_do_not_count_as_agreement() {
+        let fold = |used: [usize; 2]| {
+            let mut importances = vec![0.0; 100];
+            for column in used {
+                importances[column] = 1.0;
+            }
+            importances
+        };
+        let found = over_folds(&[fold([50, 60]), fold([60, 70])], 10);
+        assert!((found.jaccard.unwrap() - 1.0 / 3.0).abs() < 1e-12);
+        assert!((found.kuncheva.unwrap() - 96.0 / 196.0).abs() < 1e-12);
+        assert_eq!((found.top_share[0], found.top_share[60]), (0.0, 1.0));
+    }
 
     #[derive(Deserialize)]
     struct Golden {

@@ -371,9 +371,7 @@ fn table_columns(cell: &Cell, config: &FrameConfig) -> Result<Vec<Column>, Frame
 }
 
 pub(super) fn unknown<'a>(pattern: &str, names: impl Iterator<Item = &'a str>) -> FrameError {
-    let nearest = names.max_by(|a, b| strsim::jaro(a, pattern).total_cmp(&strsim::jaro(b, pattern)));
-    let hint = nearest.map_or_else(String::new, |n| format!("; did you mean `{n}`?"));
-    FrameError::UnknownDescriptor { pattern: pattern.into(), hint }
+    FrameError::UnknownDescriptor { pattern: pattern.into(), hint: descriptor::did_you_mean(pattern, names) }
 }
 
 fn stress_column(name: &str) -> Option<Column> {

@@ -11,6 +11,7 @@ mod simulate;
 use super::Globals;
 use crate::dataset::store::Store;
 use crate::experiment::task;
+pub(super) use progress::cells_bar;
 
 /// Makes, lists and judges datasets.
 #[derive(Debug, clap::Subcommand)]

@@ -67,3 +67,16 @@ impl Drop for Progress {
         self.bar.finish_and_clear();
     }
 }
+
+/// Returns a bar over the cells that a verb makes or computes, with the time that is left.
+pub(in crate::cli) fn cells_bar(verb: &'static str, n_cells: u64, globals: &Globals) -> ProgressBar {
+    let target = if globals.quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
+    let bar = ProgressBar::with_draw_target(Some(n_cells), target).with_prefix(verb);
+    if let Ok(style) =
+        ProgressStyle::with_template("{prefix:8} {bar:32} {pos}/{len} cells  {elapsed}  eta {eta}")
+    {
+        bar.set_style(style);
+    }
+    bar.enable_steady_tick(Duration::from_millis(100));
+    bar
+}

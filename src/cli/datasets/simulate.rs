@@ -1,17 +1,12 @@
 //! `fadecast datasets simulate`: a fleet of simulated cells as a dataset.
 
-use std::time::Duration;
-
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-
+use super::progress::cells_bar;
 use crate::cell::Chemistry;
 use crate::cli::experiment::stamp;
 use crate::cli::{Globals, print};
 use crate::dataset::store::{OnExisting, Store};
 use crate::seed::Seed;
 use crate::simulate::{self, Campaign, EarlyTest, FleetConfig, StoredAs};
-
-const CELLS: &str = "simulate {bar:32} {pos}/{len} cells  {elapsed}  eta {eta}";
 
 /// What fleet to simulate, and as what.
 #[derive(Debug, clap::Args)]
@@ -74,7 +69,7 @@ pub(super) fn run(args: &Args, store: &Store, globals: &Globals) -> anyhow::Resu
         created: stamp().1,
         seed: args.seed,
     };
-    let bar = bar(args.cells as u64, globals);
+    let bar = cells_bar("simulate", args.cells as u64, globals);
     let manifest = simulate::store(&campaign, store, &stored_as, &mut |_| bar.inc(1));
     bar.finish_and_clear();
     let manifest = manifest?;
@@ -82,16 +77,6 @@ pub(super) fn run(args: &Args, store: &Store, globals: &Globals) -> anyhow::Resu
         return print(&serde_json::to_string(&manifest)?);
     }
     print(&super::list::made(&manifest))
-}
-
-fn bar(n_cells: u64, globals: &Globals) -> ProgressBar {
-    let target = if globals.quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
-    let bar = ProgressBar::with_draw_target(Some(n_cells), target);
-    if let Ok(style) = ProgressStyle::with_template(CELLS) {
-        bar.set_style(style);
-    }
-    bar.enable_steady_tick(Duration::from_millis(100));
-    bar
 }
 
 fn chemistry(text: &str) -> Result<Chemistry, String> {

@@ -1,13 +1,11 @@
 //! `fadecast descriptors compute`: descriptors of whole cells from their first cycles, one row a cell.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 
 use crate::cell::CellId;
-use crate::cli::datasets::counted;
+use crate::cli::datasets::{cells_bar, counted};
 use crate::cli::{Globals, print};
 use crate::dataset::described::{self, Described};
 use crate::descriptor::early::Window;
@@ -15,8 +13,6 @@ use crate::descriptor::early::matrix::{self, Matrix};
 use crate::experiment::cells::CellSource;
 use crate::file;
 use crate::report::table::aligned;
-
-const CELLS: &str = "compute  {bar:32} {pos}/{len} cells  {elapsed}  eta {eta}";
 
 /// Reasons that are printed.
 const MOST_REASONS: usize = 12;
@@ -47,7 +43,7 @@ pub struct Args {
 pub(super) fn run(args: &Args, globals: &Globals) -> anyhow::Result<()> {
     let descriptors = matrix::select(&args.descriptors)?;
     let source = CellSource::open(&globals.root, &args.dataset, &args.cells)?;
-    let bar = bar(source.len() as u64, globals);
+    let bar = cells_bar("compute", source.len() as u64, globals);
     let load = |position| source.cell(position, &descriptors);
     let matrix = Matrix::compute(&descriptors, args.cycles, source.len(), &load, &mut || bar.inc(1));
     bar.finish_and_clear();
@@ -126,16 +122,6 @@ fn report(
         text.push_str(&format!("\nwrote   {}", file.display()));
     }
     print(&text)
-}
-
-fn bar(n_cells: u64, globals: &Globals) -> ProgressBar {
-    let target = if globals.quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
-    let bar = ProgressBar::with_draw_target(Some(n_cells), target);
-    if let Ok(style) = ProgressStyle::with_template(CELLS) {
-        bar.set_style(style);
-    }
-    bar.enable_steady_tick(Duration::from_millis(100));
-    bar
 }
 
 fn table_file(text: &str) -> Result<PathBuf, String> {

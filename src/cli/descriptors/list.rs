@@ -41,7 +41,9 @@ struct Line {
 /// Where a need or family is unknown.
 pub(super) fn run(args: &Args, globals: &Globals) -> anyhow::Result<()> {
     if let Some(unknown) = args.needs.iter().find(|n| !needs::NAMES.contains(&n.as_str())) {
-        return Err(UnknownName::new("need", unknown, needs::NAMES.into_iter()).into());
+        let known = UnknownName::new("need", unknown, needs::NAMES.into_iter());
+        let hint = format!("{}; needs are {}", known.hint, needs::NAMES.join(", "));
+        return Err(UnknownName { hint, ..known }.into());
     }
     let families = || FAMILIES.iter().map(|(name, _)| *name).chain([DISCHARGE]);
     if let Some(unknown) = args.family.as_ref().filter(|f| families().all(|name| name != f.as_str())) {
@@ -50,6 +52,9 @@ pub(super) fn run(args: &Args, globals: &Globals) -> anyhow::Result<()> {
     let mut lines = lines();
     lines.retain(|line| args.family.as_ref().is_none_or(|f| line.family == f.as_str()));
     lines.retain(|line| args.needs.iter().all(|n| line.need_names.contains(&n.as_str())));
+    if lines.is_empty() {
+        globals.say("no descriptor needs all of that in this family; leave a word out");
+    }
     if globals.json {
         return print(&serde_json::to_string(&lines)?);
     }

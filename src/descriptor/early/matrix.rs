@@ -39,10 +39,7 @@ pub struct UnknownName {
 impl UnknownName {
     /// Returns the error with the name that is most like `pattern`.
     pub fn new<'a>(what: &'static str, pattern: &str, names: impl Iterator<Item = &'a str>) -> Self {
-        let like = |name: &&str| strsim::jaro(name, pattern);
-        let nearest = names.max_by(|a, b| like(a).total_cmp(&like(b)));
-        let hint = nearest.map_or_else(String::new, |name| format!("; did you mean `{name}`?"));
-        Self { what, pattern: pattern.into(), hint }
+        Self { what, pattern: pattern.into(), hint: descriptor::did_you_mean(pattern, names) }
     }
 }
 

@@ -125,8 +125,9 @@ impl Plan {
         base.notes.clear();
         base.references.clear();
         base.tuned_on_test = false;
-        if settings.is_budgeted() {
-            // The oracle deals epochs out: more may be given later.
+        let varies_kind = settings.space.params.iter().any(|p| p.key == "model.kind");
+        if settings.is_budgeted() && !varies_kind && !base.model.kind.has_trees() {
+            // The oracle deals epochs out: more may be given later, but for trees, whose budget is a share of them.
             base.train.epochs = 0;
         }
         let folds = format!("{:?} {:?} {}", part.folds, settings.tuner.epoch, settings.tuner.nested);
