@@ -82,16 +82,18 @@ fn save_trees(fitted: &Fitted, folder: &Path) -> Result<String, ExperimentError>
 /// Loads what [`save`] stored of trees, `n_each` a fold.
 ///
 /// # Errors
-/// [`ExperimentError::File`], [`ExperimentError::Trees`], [`ExperimentError::Damaged`].
+/// [`ExperimentError::File`], [`ExperimentError::Damaged`].
 pub fn load_trees(folder: &Path, n_each: usize, sha256: Option<&str>) -> Result<Fitted, ExperimentError> {
     let mut fitted: Fitted = file::read_json(&folder.join(MODEL))?;
     let mut hashes = String::new();
     for (position, fold) in fitted.folds.iter_mut().enumerate() {
         for idx in 0..n_each {
-            let text = file::read_text(&folder.join(TREES).join(trees_name(position, &fold.name, idx)))?;
+            let name = trees_name(position, &fold.name, idx);
+            let text = file::read_text(&folder.join(TREES).join(&name))?;
             hashes.push_str(&file::sha256_bytes(text.as_bytes()));
-            let failed = |source| ExperimentError::Trees { fold: fold.name.clone(), source };
-            fold.trees.push(Trees::from_json(&text).map_err(failed)?);
+            let damaged =
+                |e| ExperimentError::Damaged { run: folder.into(), found: format!("`{TREES}/{name}`: {e}") };
+            fold.trees.push(Trees::from_json(&text).map_err(damaged)?);
         }
     }
     if sha256.is_some_and(|expected| expected != file::sha256_bytes(hashes.as_bytes())) {

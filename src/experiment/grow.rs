@@ -10,10 +10,7 @@ use crate::model::trees::{Input, Lesson, Target, Trees, TreesConfig};
 use crate::prepare::batch;
 use crate::train::StopReason;
 
-/// Trees that are grown between two looks at the interrupt and the progress.
-const AT_A_TIME: usize = 16;
-
-/// Grows the trees of all jobs. A budget of epochs counts as that share of the rounds.
+/// Grows the trees of all jobs, one model a thread between two looks at the interrupt. A budget of epochs counts as that share of the rounds.
 ///
 /// # Errors
 /// [`ExperimentError::Trees`].
@@ -25,7 +22,7 @@ pub(super) fn grow(
     let places = places(jobs);
     let mut grown: Vec<Trees> = Vec::new();
     context.observe.fitted(0, places.len()).map_err(crate::train::FitError::Observe)?;
-    for chunk in places.chunks(AT_A_TIME) {
+    for chunk in places.chunks(rayon::current_num_threads()) {
         if context.interrupt.reason().is_some() {
             break;
         }
