@@ -42,7 +42,8 @@ struct Line {
 pub(super) fn run(args: &Args, globals: &Globals) -> anyhow::Result<()> {
     if let Some(unknown) = args.needs.iter().find(|n| !needs::NAMES.contains(&n.as_str())) {
         let known = UnknownName::new("need", unknown, needs::NAMES.into_iter());
-        let hint = format!("{}; needs are {}", known.hint, needs::NAMES.join(", "));
+        let all = || format!("; needs are {}", needs::NAMES.join(", "));
+        let hint = if known.hint.is_empty() { all() } else { known.hint };
         return Err(UnknownName { hint, ..known }.into());
     }
     let families = || FAMILIES.iter().map(|(name, _)| *name).chain([DISCHARGE]);
