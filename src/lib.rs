@@ -28,6 +28,9 @@ pub mod prepare;
 
 pub mod model;
 pub mod train;
+pub mod uq;
+
+pub mod pipeline;
 
 pub mod experiment;
 

@@ -14,20 +14,22 @@ const LEVELS: [&[&str]; 6] = [
     &["cell", "metric", "physics"],
     &["dataset", "simulate"],
     &["descriptor", "prepare"],
-    &["model", "train"],
-    &["experiment", "report", "cli"],
+    &["model", "train", "uq"],
+    &["pipeline", "experiment", "registry", "export", "predict", "serve", "report", "cli"],
 ];
 
 /// The one import upwards: `prepare::batch` fills the trainer's `Rows`, so that `f32` is made in one file.
 const UPWARDS: [(&str, &str); 1] = [("prepare/batch.rs", "train")];
 
 /// What only some modules may use: the words, the modules.
-const CONFINED: [(&[&str], &[&str]); 8] = [
+const CONFINED: [(&[&str], &[&str]); 10] = [
     (&["burn::", "burn_ndarray::", "burn_wgpu::"], &["device", "model", "train"]),
     (&["hessboost::"], &["model"]),
     (&["polars::"], &["dataset"]),
     (&["clap::", "anyhow::"], &["cli", "main"]),
     (&["kuva::"], &["report"]),
+    (&["prost::"], &["export"]),
+    (&["axum::", "hyper::", "hyper_util::", "tokio::", "prometheus_client::"], &["serve"]),
     (&["println!", "eprintln!", "print!", "eprint!", "indicatif::"], &["cli", "main"]),
     (
         &["fs::write", "fs::create_", "fs::rename", "fs::remove_", "fs::copy", "File::create", "OpenOptions"],

@@ -20,10 +20,12 @@ pub use cycle::quantity::Quantity;
 pub use cycle::trend::Series;
 pub use cycles::{Cycle, EarlyCell, Half};
 
+use serde::{Deserialize, Serialize};
+
 use crate::dataset::Cell;
 
 /// Cycles that descriptors may look at, both ends included, as the source counts them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Window {
     /// First cycle.
     pub from: u32,
