@@ -21,32 +21,32 @@ const D: usize = 5;
 /// Returns a named pipeline of every kind of body, law, activation and normalisation, of two parts each.
 pub(crate) fn all() -> Vec<(String, Pipeline)> {
     let mut all: Vec<(String, Pipeline)> =
-        Law::ALL.into_iter().map(|law| (format!("law {law}"), pipeline(of_law(law), 0))).collect();
-    all.extend(Law::ALL.into_iter().map(|law| (format!("hybrid {law}"), pipeline(hybrid(law), 0))));
+        Law::ALL.into_iter().map(|law| (format!("law {law}"), pipeline(&of_law(law), 0))).collect();
+    all.extend(Law::ALL.into_iter().map(|law| (format!("hybrid {law}"), pipeline(&hybrid(law), 0))));
     for activation in Activation::ALL {
         for normalisation in [Normalisation::None, Normalisation::Layer, Normalisation::Batch] {
             let name = format!("dense {activation:?} {normalisation:?}");
-            all.push((name, pipeline(dense(activation, normalisation, 1), 0)));
+            all.push((name, pipeline(&dense(activation, normalisation, 1), 0)));
         }
     }
     let classes = || dense(Activation::Relu, Normalisation::None, 3);
-    all.push(("classes".into(), pipeline(classes(), 3)));
-    all.push(("gaussian".into(), pipeline(dense(Activation::Tanh, Normalisation::None, 2), 0)));
-    all.push(("linear".into(), pipeline(Kind::Linear, 0)));
-    all.push(("logistic".into(), pipeline(Kind::Logistic, 3)));
-    all.push(("logistic of two".into(), pipeline(Kind::Logistic, 2)));
-    all.push(("trees".into(), pipeline(Kind::Trees(None), 0)));
-    all.push(("hybrid trees".into(), pipeline(Kind::Trees(Some(Law::CoulombBalance)), 0)));
-    all.push(("trees of classes".into(), pipeline(Kind::Trees(None), 3)));
+    all.push(("classes".into(), pipeline(&classes(), 3)));
+    all.push(("gaussian".into(), pipeline(&dense(Activation::Tanh, Normalisation::None, 2), 0)));
+    all.push(("linear".into(), pipeline(&Kind::Linear, 0)));
+    all.push(("logistic".into(), pipeline(&Kind::Logistic, 3)));
+    all.push(("logistic of two".into(), pipeline(&Kind::Logistic, 2)));
+    all.push(("trees".into(), pipeline(&Kind::Trees(None), 0)));
+    all.push(("hybrid trees".into(), pipeline(&Kind::Trees(Some(Law::CoulombBalance)), 0)));
+    all.push(("trees of classes".into(), pipeline(&Kind::Trees(None), 3)));
     let with = |calibration: Calibration| {
-        let mut pipeline = pipeline(classes(), 3);
+        let mut pipeline = pipeline(&classes(), 3);
         pipeline.parts.iter_mut().for_each(|p| p.calibration = Some(calibration.clone()));
         pipeline
     };
     all.push(("temperature".into(), with(Calibration::Temperature { temperature: 1.7 })));
     let rising = || Rising { x: vec![0.1, 0.4, 0.9], y: vec![0.0, 0.5, 1.0] };
     all.push(("isotonic".into(), with(Calibration::Isotonic { classes: vec![rising(); 3], floor: 0.02 })));
-    let mut life = pipeline(of_law(Law::CapacityDifference), 0);
+    let mut life = pipeline(&of_law(Law::CapacityDifference), 0);
     life.output = Output::Life { log: true };
     all.push(("life".into(), life));
     all
@@ -93,8 +93,8 @@ fn dense(activation: Activation, normalisation: Normalisation, d_output: usize) 
     Kind::Networks(Architecture { d_input: D, d_output, network, prior: None })
 }
 
-fn pipeline(kind: Kind, n_classes: usize) -> Pipeline {
-    let law = match &kind {
+fn pipeline(kind: &Kind, n_classes: usize) -> Pipeline {
+    let law = match kind {
         Kind::Law(law) | Kind::Trees(Some(law)) => Some(*law),
         Kind::Networks(a) => a.prior.as_ref().map(|p| p.law),
         _ => None,
@@ -108,7 +108,7 @@ fn pipeline(kind: Kind, n_classes: usize) -> Pipeline {
     let levels = vec![0.5, 0.8, 0.9, 0.95];
     let scores = levels.iter().map(|l| l * score).collect();
     let interval = Some(Conformal { coverage: levels.clone(), levels, scores, n_rows: 90, n_cells: 3 });
-    let parts = (0..2).map(|idx| part(&kind, law, (idx, n_classes))).collect();
+    let parts = (0..2).map(|idx| part(kind, law, (idx, n_classes))).collect();
     let (name, run) = ("sample".into(), "20260101-000000-00000000".into());
     Pipeline { name, run, model: "sample".into(), inputs, output, parts, interval }
 }
@@ -178,7 +178,7 @@ fn networks(architecture: &Architecture, classes: bool, seed: &Seed) -> Body {
         label_sd: 0.1,
     });
     let member = |idx: usize| {
-        let mut rng = seed.stream(&format!("member/{idx}"));
+        let mut rng = seed.stream(format!("member/{idx}"));
         let mut weights = architecture.initial_weights(&seed.child(format!("member/{idx}")));
         let n_physics = architecture.n_physics();
         let n_network = weights.len() - n_physics;
@@ -198,7 +198,7 @@ fn networks(architecture: &Architecture, classes: bool, seed: &Seed) -> Body {
 }
 
 fn trees(columns: &[usize], n_classes: usize, seed: &Seed, idx: usize) -> Trees {
-    let mut rng = seed.stream(&format!("trees/{idx}"));
+    let mut rng = seed.stream(format!("trees/{idx}"));
     let mut row = || -> Vec<f64> {
         columns
             .iter()
