@@ -16,6 +16,8 @@ pub mod json;
 pub mod keras;
 pub mod onnx;
 pub mod safetensors;
+#[cfg(test)]
+mod sample_files;
 
 use std::fmt;
 use std::str::FromStr;
