@@ -12,6 +12,9 @@ use crate::dataset::rows::origin::Origin;
 /// Begin of an Arrow file, before its stream.
 const MARK: &[u8; 8] = b"ARROW1\0\0";
 
+/// End of an Arrow file, after its footer.
+const END: &[u8; 6] = b"ARROW1";
+
 /// Longest head of a message [bytes]: 131072 columns have some 40 MB.
 const LONGEST_HEAD: usize = 64 << 20;
 
@@ -39,6 +42,9 @@ impl<'a> Messages<'a> {
     pub(super) fn open(mut origin: Origin<'a>, limits: &Limits) -> Result<Self, RowsError> {
         let is_file = origin.at(0, MARK.len())? == MARK;
         let (place, length) = (origin.place.clone(), origin.length);
+        if is_file && origin.at(length.saturating_sub(END.len() as u64), END.len())? != END {
+            return Err(RowsError::damaged(&place, FORMAT, "it does not end as one; was it cut off?"));
+        }
         let reader = origin.into_reader()?.take(length);
         let mut messages = Self { place, reader, limits: *limits, is_file };
         if is_file {
