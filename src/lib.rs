@@ -36,6 +36,7 @@ pub mod experiment;
 
 pub mod export;
 pub mod serve;
+pub mod registry;
 
 pub mod report;
 
