@@ -101,7 +101,7 @@ impl Graph {
 
     fn constant(&mut self, raw: Vec<u8>, element: Element, shape: &[usize]) -> Value {
         let tensor = Tensor {
-            dims: shape.iter().map(|&d| d as i64).collect(),
+            dims: shape.iter().map(|&d| long(d)).collect(),
             data_type: Some(element as i32),
             name: None,
             raw_data: Some(raw),
@@ -203,10 +203,15 @@ impl Graph {
     }
 }
 
+/// Returns a length or a position as files have it.
+pub(super) fn long(n: usize) -> i64 {
+    i64::try_from(n).expect("invariant: lengths and positions are below 2^63")
+}
+
 fn info(value: &Value, doc: &str) -> ValueInfo {
     let dimension = |axis: &Axis| match axis {
         Axis::Batch => Dimension { dim_value: None, dim_param: Some(BATCH.into()) },
-        Axis::Of(n) => Dimension { dim_value: Some(*n as i64), dim_param: None },
+        Axis::Of(n) => Dimension { dim_value: Some(long(*n)), dim_param: None },
     };
     let shape = Shape { dim: value.shape.iter().map(dimension).collect() };
     let tensor = TensorType { elem_type: Some(value.element as i32), shape: Some(shape) };

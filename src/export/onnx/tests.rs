@@ -124,25 +124,29 @@ fn columns_of(value: &str, graph: &GraphProto, pipeline: &Pipeline) -> Vec<usize
     joined.input.iter().map(position).collect()
 }
 
+/// Returns the largest difference from the reference, batch 1 and 17.
+fn largest_difference(pipeline: &Pipeline) -> f64 {
+    let mut largest: f64 = 0.0;
+    for n in [1, 17] {
+        let rows = rows(pipeline, n);
+        let expected = expected(pipeline, &rows, 0.9);
+        let names: Vec<String> = expected.iter().map(|(name, _)| name.clone()).collect();
+        let found = run(graph_of(pipeline, &Options::default()), pipeline, &rows, &names);
+        for ((output, expected), found) in expected.iter().zip(found) {
+            let (shape, found) = found.into_shape_vec::<f32, 2>().unwrap();
+            assert_eq!(shape, [n, 1], "{output}");
+            let difference = |(e, f): (&f64, f32)| (f64::from(f) - e).abs() / e.abs().max(1.0);
+            largest = expected.iter().zip(found).map(difference).fold(largest, f64::max);
+        }
+    }
+    largest
+}
+
 #[test]
 fn every_sample_agrees_with_the_reference() {
     for (name, pipeline) in sample::all() {
-        let mut largest: f64 = 0.0;
-        for n in [1, 17] {
-            let rows = rows(&pipeline, n);
-            let expected = expected(&pipeline, &rows, 0.9);
-            let names: Vec<String> = expected.iter().map(|(name, _)| name.clone()).collect();
-            let found = run(graph_of(&pipeline, &Options::default()), &pipeline, &rows, &names);
-            for ((output, expected), found) in expected.iter().zip(found) {
-                let (shape, found) = found.into_shape_vec::<f32, 2>().unwrap();
-                assert_eq!(shape, [n, 1], "{name}: {output}");
-                for (e, f) in expected.iter().zip(found) {
-                    largest = largest.max((f64::from(f) - e).abs() / e.abs().max(1.0));
-                }
-            }
-        }
+        let largest = largest_difference(&pipeline);
         assert!(largest < TOLERANCE, "{name}: {largest:e}");
-        println!("rten  {name:<32} {largest:.1e}");
     }
 }
 
@@ -164,19 +168,21 @@ fn a_packed_graph_answers_the_same() {
 
 #[test]
 fn tiers_are_named_by_position_and_sets_hold_the_probable_ones() {
-    let (_, pipeline) = sample::all().into_iter().find(|(name, _)| name == "temperature").unwrap();
+    let (_, mut pipeline) = sample::all().into_iter().find(|(name, _)| name == "temperature").unwrap();
     let rows = rows(&pipeline, 40);
-    let level = 0.8;
-    let score = pipeline.interval.as_ref().unwrap().score(level).unwrap();
-    let model = graph_of(&pipeline, &Options { level, ..Options::default() });
-    let found = run(model, &pipeline, &rows, &["tier".into(), "tier_set".into()]);
+    let mut probabilities: Vec<f64> = rows.iter().flat_map(|row| pipeline.reference(row)).collect();
+    probabilities.sort_by(f64::total_cmp);
+    let score = 1.0 - probabilities[60..62].iter().sum::<f64>() / 2.0;
+    pipeline.interval.as_mut().unwrap().scores = vec![score; 4];
+    let found =
+        run(graph_of(&pipeline, &Options::default()), &pipeline, &rows, &["tier".into(), "tier_set".into()]);
     let [tier, set] = <[Tensor; 2]>::try_from(found).unwrap();
     let (tier, set) = (tier.into_shape_vec::<i32, 2>().unwrap().1, set.into_shape_vec::<i32, 2>().unwrap().1);
     let mut sizes = BTreeSet::new();
     for (idx, row) in rows.iter().enumerate() {
         let p = pipeline.reference(row);
         let most = (0..3).max_by(|&a, &b| p[a].total_cmp(&p[b])).unwrap();
-        assert_eq!(tier[idx], most as i32);
+        assert_eq!(usize::try_from(tier[idx]).unwrap(), most);
         for class in (0..3).filter(|&class| (p[class] - (1.0 - score)).abs() > 1e-5) {
             assert_eq!(set[3 * idx + class] != 0, 1.0 - p[class] <= score, "{p:?}");
         }
@@ -290,34 +296,34 @@ fn the_metadata_say_unit_level_coverage_and_origin() {
     assert!(exported.left_out.iter().any(|sentence| sentence.contains("anchoring")));
 }
 
-/// Writes every sample with rows and expected answers for `tests/round_trip/onnx.py`, where `FADECAST_ROUND_TRIP` says to.
+/// Writes every sample with rows and expected answers for `tests/round_trip/onnx.sh`, where `FADECAST_ROUND_TRIP` says to.
 #[test]
 fn samples_are_written_for_the_round_trip() {
     let Some(folder) = std::env::var_os("FADECAST_ROUND_TRIP") else { return };
     let folder = Path::new(&folder);
     file::create_folder(folder).unwrap();
+    let mut differences = String::new();
     for (name, pipeline) in sample::all() {
+        differences += &format!("{name:<32} {:.1e}\n", largest_difference(&pipeline));
         let name = name.to_lowercase().replace(' ', "_");
         let rows = rows(&pipeline, 257);
-        let names = pipeline.inputs.iter().map(|input| input.name.clone()).collect();
-        write(&folder.join(format!("{name}.inputs.csv")), names, &rows);
-        let expected = expected(&pipeline, &rows, 0.9);
-        let columns: Vec<Vec<f64>> =
-            (0..rows.len()).map(|r| expected.iter().map(|e| e.1[r]).collect()).collect();
-        write(
-            &folder.join(format!("{name}.answers.csv")),
-            expected.into_iter().map(|e| e.0).collect(),
-            &columns,
-        );
+        let names: Vec<String> = pipeline.inputs.iter().map(|input| input.name.clone()).collect();
+        write(&folder.join(format!("{name}.inputs.csv")), &names, &rows);
+        let (names, columns): (Vec<String>, Vec<Vec<f64>>) =
+            expected(&pipeline, &rows, 0.9).into_iter().unzip();
+        let answers: Vec<Vec<f64>> =
+            (0..rows.len()).map(|r| columns.iter().map(|c| c[r]).collect()).collect();
+        write(&folder.join(format!("{name}.answers.csv")), &names, &answers);
         for (packed, end) in [(false, "onnx"), (true, "packed.onnx")] {
             let options = Options { packed, ..Options::default() };
             let exported = export(&pipeline, &manifest(&pipeline), &options).unwrap();
             file::write_atomic(&folder.join(format!("{name}.{end}")), &exported.files[0].bytes).unwrap();
         }
     }
+    file::write_atomic(&folder.join("rten.txt"), differences.as_bytes()).unwrap();
 }
 
-fn write(path: &Path, names: Vec<String>, rows: &[Vec<f64>]) {
+fn write(path: &Path, names: &[String], rows: &[Vec<f64>]) {
     let line = |row: &Vec<f64>| row.iter().map(f64::to_string).collect::<Vec<_>>().join(",");
     let lines: Vec<String> = std::iter::once(names.join(",")).chain(rows.iter().map(line)).collect();
     file::write_atomic(path, lines.join("\n").as_bytes()).unwrap();
