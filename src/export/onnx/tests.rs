@@ -4,13 +4,17 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use prost::Message;
+use rand::RngExt;
 use rten::Value as Tensor;
 
 use super::proto::{Attribute, GraphProto, Model, Node};
 use super::*;
+use crate::experiment::folder::RunFolder;
+use crate::experiment::task::Task;
 use crate::export::tests::manifest;
 use crate::file;
-use crate::pipeline::sample;
+use crate::pipeline::{Input, sample};
+use crate::seed::Seed;
 
 /// Largest difference from the reference, relative to the size of a value above 1.
 const TOLERANCE: f64 = 1e-5;
@@ -20,30 +24,33 @@ fn graph_of(pipeline: &Pipeline, options: &Options) -> Model {
     Model::decode(&exported.files[0].bytes[..]).unwrap()
 }
 
-/// Returns rows of 32-bit numbers, every seventh missing.
+/// Returns rows of 32-bit numbers, every seventh missing: NaN, or infinite, which counts as missing, too.
 fn rows(pipeline: &Pipeline, n: usize) -> Vec<Vec<f64>> {
-    let single = |row: Vec<f64>| row.into_iter().map(|v| f64::from(v as f32)).collect();
-    sample::rows(pipeline, n, true).into_iter().map(single).collect()
+    let mut missing = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY].into_iter().cycle();
+    let mut single = |v: f64| if v.is_nan() { missing.next().unwrap() } else { f64::from(v as f32) };
+    let rows = sample::rows(pipeline, n, true).into_iter();
+    rows.map(|row| row.into_iter().map(&mut single).collect()).collect()
 }
 
 /// Returns name and values of every output but bools and integers, by the reference.
 fn expected(pipeline: &Pipeline, rows: &[Vec<f64>], level: f64) -> Vec<(String, Vec<f64>)> {
     let labels: Vec<Vec<f64>> = rows.iter().map(|row| pipeline.reference(row)).collect();
-    let score = pipeline.interval.as_ref().unwrap().score(level).unwrap();
+    let score = pipeline.interval.as_ref().and_then(|interval| interval.score(level));
     let number = |name: &str, scale: f64| {
-        let ends = [("", 0.0), ("_lower", -score), ("_upper", score)];
+        let mut ends = vec![("", 0.0)];
+        ends.extend(score.into_iter().flat_map(|score| [("_lower", -score), ("_upper", score)]));
         let at = |(end, shift): (&str, f64)| {
             let value = |label: &Vec<f64>| scale * pipeline.output.physical(label[0] + shift);
             (format!("{name}{end}"), labels.iter().map(value).collect())
         };
-        ends.map(at)
+        ends.into_iter().map(at).collect::<Vec<_>>()
     };
     match &pipeline.output {
         Output::Soh { reference_ah } => {
             let capacity = reference_ah.map(|ah| number("discharging_capacity_ah", ah));
             number("soh", 1.0).into_iter().chain(capacity.into_iter().flatten()).collect()
         }
-        Output::Life { .. } => number("cycle_life", 1.0).into(),
+        Output::Life { .. } => number("cycle_life", 1.0),
         Output::Tier { .. } => {
             let names = pipeline.output.probability_names().into_iter().enumerate();
             names.map(|(class, name)| (name, labels.iter().map(|l| l[class]).collect())).collect()
@@ -102,8 +109,9 @@ fn trees_of(node: &Node, graph: &GraphProto, pipeline: &Pipeline, row: &[f64]) -
         let find =
             |wanted: i64| (root..id.len()).find(|&at| tree[at] == tree[root] && id[at] == wanted).unwrap();
         let mut at = root;
+        let number = |v: f64| if v.is_finite() { v as f32 } else { f32::NAN };
         while modes[at] == b"BRANCH_LT" {
-            let x = row[columns[feature[at] as usize]] as f32;
+            let x = number(row[columns[feature[at] as usize]]);
             let goes_left = x < threshold[at] || (x.is_nan() && missing_left[at] == 1);
             at = find(if goes_left { left[at] } else { right[at] });
         }
@@ -266,11 +274,13 @@ fn a_mean_far_above_its_spread_is_taken_off_exactly() {
 }
 
 #[test]
-fn an_input_named_like_an_output_is_refused() {
+fn an_input_named_like_another_value_is_refused() {
     let (_, mut pipeline) = sample::all().swap_remove(0);
-    pipeline.inputs[0].name = "soh".into();
-    let result = export(&pipeline, &manifest(&pipeline), &Options::default());
-    assert!(matches!(result, Err(ExportError::SameName { .. })), "{result:?}");
+    for taken in ["soh", "input_1", "/constant_0"] {
+        pipeline.inputs[0].name = taken.into();
+        let result = export(&pipeline, &manifest(&pipeline), &Options::default());
+        assert!(matches!(&result, Err(ExportError::SameName { name }) if name == taken), "{result:?}");
+    }
 }
 
 #[test]
@@ -290,15 +300,16 @@ fn the_metadata_say_unit_level_coverage_and_origin() {
     };
     assert_eq!((of("level").as_str(), of("coverage").as_str()), ("0.9", "0.9"));
     assert_eq!(of("data_sha256"), "ab".repeat(32));
-    let inputs: Vec<crate::pipeline::Input> = serde_json::from_str(&of("inputs")).unwrap();
+    let inputs: Vec<Input> = serde_json::from_str(&of("inputs")).unwrap();
     assert_eq!(inputs, pipeline.inputs);
     assert!(of("anchoring").contains("last 5 given"));
     assert!(exported.left_out.iter().any(|sentence| sentence.contains("anchoring")));
 }
 
-/// Writes every sample with rows and expected answers for `tests/round_trip/onnx.sh`, where `FADECAST_ROUND_TRIP` says to.
+/// Writes every sample, and the runs of `FADECAST_ROUND_TRIP_RUNS` (`:` between folders), for `tests/round_trip/onnx.sh`,
+/// where `FADECAST_ROUND_TRIP` says to: graphs, rows and the answers of the reference.
 #[test]
-fn samples_are_written_for_the_round_trip() {
+fn graphs_are_written_for_the_round_trip() {
     let Some(folder) = std::env::var_os("FADECAST_ROUND_TRIP") else { return };
     let folder = Path::new(&folder);
     file::create_folder(folder).unwrap();
@@ -306,21 +317,53 @@ fn samples_are_written_for_the_round_trip() {
     for (name, pipeline) in sample::all() {
         differences += &format!("{name:<32} {:.1e}\n", largest_difference(&pipeline));
         let name = name.to_lowercase().replace(' ', "_");
-        let rows = rows(&pipeline, 257);
-        let names: Vec<String> = pipeline.inputs.iter().map(|input| input.name.clone()).collect();
-        write(&folder.join(format!("{name}.inputs.csv")), &names, &rows);
-        let (names, columns): (Vec<String>, Vec<Vec<f64>>) =
-            expected(&pipeline, &rows, 0.9).into_iter().unzip();
-        let answers: Vec<Vec<f64>> =
-            (0..rows.len()).map(|r| columns.iter().map(|c| c[r]).collect()).collect();
-        write(&folder.join(format!("{name}.answers.csv")), &names, &answers);
-        for (packed, end) in [(false, "onnx"), (true, "packed.onnx")] {
-            let options = Options { packed, ..Options::default() };
-            let exported = export(&pipeline, &manifest(&pipeline), &options).unwrap();
-            file::write_atomic(&folder.join(format!("{name}.{end}")), &exported.files[0].bytes).unwrap();
-        }
+        write_graphs(folder, &name, (&pipeline, &manifest(&pipeline)), &rows(&pipeline, 257));
     }
     file::write_atomic(&folder.join("rten.txt"), differences.as_bytes()).unwrap();
+    let runs = std::env::var("FADECAST_ROUND_TRIP_RUNS").unwrap_or_default();
+    for run in runs.split(':').filter(|run| !run.is_empty()) {
+        let run = Path::new(run);
+        let root = run.ancestors().nth(3).unwrap();
+        let loaded = crate::registry::load(root, run).unwrap();
+        let model = (&loaded.pipeline, &loaded.manifest);
+        let name = format!("run_{}", loaded.pipeline.name);
+        write_graphs(folder, &format!("{name}_real_rows"), model, &real_rows(root, run, &loaded.pipeline));
+        write_graphs(folder, &format!("{name}_random_rows"), model, &random_rows(&loaded.pipeline, 1000));
+    }
+}
+
+/// Returns rows of the trained ranges, one number in ten missing.
+fn random_rows(pipeline: &Pipeline, n: usize) -> Vec<Vec<f64>> {
+    let mut rng = Seed::new(5).stream("rows");
+    let mut value = |input: &Input| {
+        let value = rng.random_range(input.range[0]..=input.range[1]);
+        if rng.random_bool(0.1) { f64::NAN } else { f64::from(value as f32) }
+    };
+    (0..n).map(|_| pipeline.inputs.iter().map(&mut value).collect()).collect()
+}
+
+/// Returns the rows of the data that a run was judged on.
+fn real_rows(root: &Path, run: &Path, pipeline: &Pipeline) -> Vec<Vec<f64>> {
+    let (folder, _) = RunFolder::open(root, run).unwrap();
+    let frame = Task::load(&folder.config().unwrap(), root).unwrap().frame;
+    let all = || frame.inputs.iter().chain(&frame.stress);
+    let column = |input: &Input| &all().find(|column| column.name == input.name).unwrap().values;
+    let columns: Vec<&Vec<f64>> = pipeline.inputs.iter().map(column).collect();
+    let row = |idx: usize| columns.iter().map(|values| f64::from(values[idx] as f32)).collect();
+    (0..frame.rows.len()).map(row).collect()
+}
+
+fn write_graphs(folder: &Path, name: &str, (pipeline, manifest): (&Pipeline, &Manifest), rows: &[Vec<f64>]) {
+    let names: Vec<String> = pipeline.inputs.iter().map(|input| input.name.clone()).collect();
+    write(&folder.join(format!("{name}.inputs.csv")), &names, rows);
+    let (names, columns): (Vec<String>, Vec<Vec<f64>>) = expected(pipeline, rows, 0.9).into_iter().unzip();
+    let answers: Vec<Vec<f64>> = (0..rows.len()).map(|r| columns.iter().map(|c| c[r]).collect()).collect();
+    write(&folder.join(format!("{name}.answers.csv")), &names, &answers);
+    for (packed, end) in [(false, "onnx"), (true, "packed.onnx")] {
+        let options = Options { packed, ..Options::default() };
+        let exported = export(pipeline, manifest, &options).unwrap();
+        file::write_atomic(&folder.join(format!("{name}.{end}")), &exported.files[0].bytes).unwrap();
+    }
 }
 
 fn write(path: &Path, names: &[String], rows: &[Vec<f64>]) {
