@@ -11,15 +11,18 @@
 //! Every format is held to [`Pipeline::reference`] within 1e-5, and says what it leaves out.
 
 pub mod c;
+pub mod formula;
 pub mod json;
 pub mod keras;
 pub mod onnx;
 pub mod safetensors;
+#[cfg(test)]
+mod sample_files;
 
 use std::fmt;
 use std::str::FromStr;
 
-use crate::pipeline::Pipeline;
+use crate::pipeline::{Body, Part, Pipeline};
 use crate::pipeline::manifest::Manifest;
 
 /// A form of files.
@@ -45,6 +48,7 @@ pub enum Format {
 /// | `level` | 0.9 | a level of the pipeline's interval |
 /// | `packed` | false | |
 /// | `int8` | false | |
+/// | `member` | all | `FOLD/seedK` |
 #[derive(Debug, Clone, PartialEq)]
 pub struct Options {
     /// Name of the files, without extension.
@@ -55,11 +59,13 @@ pub struct Options {
     pub packed: bool,
     /// C: weights of 8 bits.
     pub int8: bool,
+    /// Keras: the one network (`B0005/seed0`) instead of the mean over all.
+    pub member: Option<String>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { name: "model".into(), level: 0.9, packed: false, int8: false }
+        Self { name: "model".into(), level: 0.9, packed: false, int8: false, member: None }
     }
 }
 
@@ -117,6 +123,14 @@ pub enum ExportError {
         /// The name.
         name: String,
     },
+    /// Occurs when there is no such network.
+    #[error("there is no network `{name}`: choose one of {}", known.join(", "))]
+    Member {
+        /// Name given.
+        name: String,
+        /// Networks of the pipeline.
+        known: Vec<String>,
+    },
     /// Occurs when a name of files is none of the language's names.
     #[error("`{name}` is no name in {format}: letters, digits and `_`, a letter first")]
     Name {
@@ -154,6 +168,18 @@ pub fn export(
         Format::C => c::export(pipeline, manifest, options),
         Format::Json => json::export(pipeline, manifest, options),
     }
+}
+
+/// Returns the name of each network of each part (`B0005/seed0`), counted over the repetitions of a fold.
+pub(crate) fn member_names(pipeline: &Pipeline) -> Vec<Vec<String>> {
+    let mut counts = std::collections::BTreeMap::new();
+    let names = |part: &Part| {
+        let n = if let Body::Networks { members, .. } = &part.body { members.len() } else { 0 };
+        let count: &mut usize = counts.entry(part.fold.clone()).or_default();
+        let from = std::mem::replace(count, *count + n);
+        (from..from + n).map(|k| format!("{}/seed{k}", part.fold)).collect()
+    };
+    pipeline.parts.iter().map(names).collect()
 }
 
 impl Format {
