@@ -38,6 +38,7 @@ pub mod export;
 pub mod serve;
 pub mod registry;
 
+
 pub mod report;
 
 pub mod cli;
