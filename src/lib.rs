@@ -34,6 +34,8 @@ pub mod pipeline;
 
 pub mod experiment;
 
+pub mod predict;
+
 pub mod report;
 
 pub mod cli;
