@@ -34,7 +34,9 @@ pub mod pipeline;
 
 pub mod experiment;
 
+pub mod export;
 pub mod predict;
+pub mod serve;
 
 pub mod report;
 
