@@ -115,8 +115,10 @@ mod tests {
 
     #[test]
     fn code_is_spelt_in_double_precision() {
-        let code = "float half(float x) { return (FLOAT32)x < 1e-5f ? expf(0.5f * x) : buf[0] + (float)scalef; }";
-        let double = "double half(double x) { return (float)x < 1e-5 ? exp(0.5 * x) : buf[0] + (double)scalef; }";
+        let code =
+            "float half(float x) { return (FLOAT32)x < 1e-5f ? expf(0.5f * x) : buf[0] + (float)scalef; }";
+        let double =
+            "double half(double x) { return (float)x < 1e-5 ? exp(0.5 * x) : buf[0] + (double)scalef; }";
         assert_eq!(Precision::Double.spell(code), double);
         assert_eq!(Precision::Single.spell(code), code.replace("FLOAT32", "float"));
     }

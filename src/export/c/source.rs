@@ -7,7 +7,13 @@ use super::unit::Unit;
 use crate::pipeline::{Output, Pipeline};
 
 /// Returns the text of the source file.
-pub(super) fn text(unit: &Unit, pipeline: &Pipeline, names: &Names, score: Option<f64>, report: &Report) -> String {
+pub(super) fn text(
+    unit: &Unit,
+    pipeline: &Pipeline,
+    names: &Names,
+    score: Option<f64>,
+    report: &Report,
+) -> String {
     let lines: String = report.lines().iter().map(|line| format!(" * {line}\n")).collect();
     let outside = outside(unit, pipeline, names, score);
     let includes = format!("#include \"{}.h\"\n\n#include <math.h>\n#include <stddef.h>\n", names.file);
@@ -22,7 +28,12 @@ pub(super) fn ranges(unit: &mut Unit, pipeline: &Pipeline) {
     }
 }
 
-fn outside(unit: &Unit, pipeline: &Pipeline, Names { prefix, capitals, .. }: &Names, score: Option<f64>) -> String {
+fn outside(
+    unit: &Unit,
+    pipeline: &Pipeline,
+    Names { prefix, capitals, .. }: &Names,
+    score: Option<f64>,
+) -> String {
     let (n_parts, width) = (pipeline.parts.len(), pipeline.width());
     let parts: String = (0..n_parts).map(|idx| format!("    part_{idx}(in->value, label);\n")).collect();
     let [lowest, highest] = &unit.ranges;
@@ -53,11 +64,18 @@ fn number(precision: Precision, output: &Output, score: Option<f64>) -> String {
         Output::Life { log: true } => precision.spell(&format!("powf(10.0f, {label})")),
         _ => label.to_owned(),
     };
-    let ends = [("", physical("label[0]")), ("_lower", physical(&format!("label[0] - {score}"))), ("_upper", physical(&format!("label[0] + {score}")))];
-    let mut lines: Vec<String> = ends.iter().map(|(end, value)| format!("    out->{name}{end} = {value};\n")).collect();
+    let ends = [
+        ("", physical("label[0]")),
+        ("_lower", physical(&format!("label[0] - {score}"))),
+        ("_upper", physical(&format!("label[0] + {score}"))),
+    ];
+    let mut lines: Vec<String> =
+        ends.iter().map(|(end, value)| format!("    out->{name}{end} = {value};\n")).collect();
     if let Output::Soh { reference_ah: Some(reference) } = output {
         let reference = precision.literal(*reference);
-        lines.extend(ends.map(|(end, _)| format!("    out->capacity_ah{end} = {reference} * out->soh{end};\n")));
+        lines.extend(
+            ends.map(|(end, _)| format!("    out->capacity_ah{end} = {reference} * out->soh{end};\n")),
+        );
     }
     format!("    if (!is_answer) {{\n        label[0] = NAN;\n    }}\n{}", lines.concat())
 }

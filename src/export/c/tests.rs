@@ -164,16 +164,26 @@ fn difference(case: &Case, row: &[f64], answer: &[f64]) -> f64 {
     let apart = |found: f64, expected: f64| (found - expected).abs() / expected.abs().max(1.0);
     let Output::Tier { .. } = case.pipeline.output else {
         let ends = [label[0], label[0] - score, label[0] + score].map(|l| case.pipeline.output.physical(l));
-        let capacity = if let Output::Soh { reference_ah: Some(ah) } = case.pipeline.output { ah } else { f64::NAN };
+        let capacity =
+            if let Output::Soh { reference_ah: Some(ah) } = case.pipeline.output { ah } else { f64::NAN };
         let expected: Vec<f64> = ends.into_iter().chain(ends.map(|end| capacity * end)).collect();
-        return answer.iter().zip(expected).map(|(&a, e)| apart(a, e)).take(if capacity > 0.0 { 6 } else { 3 }).fold(0.0, f64::max);
+        return answer
+            .iter()
+            .zip(expected)
+            .map(|(&a, e)| apart(a, e))
+            .take(if capacity > 0.0 { 6 } else { 3 })
+            .fold(0.0, f64::max);
     };
     let n = label.len();
     let most = label.iter().copied().fold(0.0, f64::max);
     assert!(most - label[answer[2 * n] as usize] < 2.0 * TOLERANCE, "{}: {label:?} {answer:?}", case.name);
     for (k, &p) in label.iter().enumerate() {
         let is_clear = (p - (1.0 - score)).abs() > 2.0 * TOLERANCE;
-        assert!(!is_clear || (answer[n + k] == 1.0) == (1.0 - p <= score), "{}: {label:?} {answer:?}", case.name);
+        assert!(
+            !is_clear || (answer[n + k] == 1.0) == (1.0 - p <= score),
+            "{}: {label:?} {answer:?}",
+            case.name
+        );
     }
     label.iter().zip(answer).map(|(&e, &a)| apart(a, e)).fold(0.0, f64::max)
 }
