@@ -12,12 +12,15 @@
 mod answer;
 mod batch;
 mod body;
+mod forecast;
 mod form;
 mod guard;
 mod hosted;
 mod listen;
 mod metrics;
 mod model;
+mod openapi;
+mod page;
 mod predict;
 mod question;
 mod refusal;
@@ -42,7 +45,7 @@ use tokio::runtime::Builder;
 
 pub use hosted::{LoadError, Offer, Source};
 pub use listen::{Ended, Server};
-pub use model::{Answers, Card, Column, Model, Values};
+pub use model::{Answers, Card, Column, Model, OfCell, Values};
 pub use refusal::Refusal;
 pub use settings::{ServeError, Settings};
 pub use source::offer;

@@ -73,7 +73,7 @@ async fn until(is_so: impl Fn() -> bool) {
     }
 }
 
-fn service(settings: Settings, offers: Vec<Offer>) -> Arc<Service> {
+pub(super) fn service(settings: Settings, offers: Vec<Offer>) -> Arc<Service> {
     Arc::new(Service::start(settings, offers, Log::default().say()).unwrap())
 }
 
@@ -109,7 +109,7 @@ fn get(path: &str) -> Request<Body> {
     Request::get(path).body(Body::empty()).unwrap()
 }
 
-async fn ask(router: &Router, request: Request<Body>) -> (StatusCode, Value) {
+pub(super) async fn ask(router: &Router, request: Request<Body>) -> (StatusCode, Value) {
     let (status, text) = ask_text(router, request).await;
     (status, serde_json::from_str(&text).unwrap_or(json!(text)))
 }
