@@ -7,6 +7,7 @@ pub mod batch;
 pub mod early;
 pub mod folds;
 pub mod frame;
+mod given;
 pub mod nested;
 pub mod scale;
 pub mod select;

@@ -60,11 +60,6 @@ impl<'a> Question<'a> {
         convert(&mut rows, card, &head)?;
         Ok(Self { hosted, level, layout: head.layout, rows, model })
     }
-
-    /// Returns how many rows it has.
-    pub(super) fn n_rows(&self) -> usize {
-        self.rows.len() / self.model.card().inputs.len().max(1)
-    }
 }
 
 /// Returns the name that address and body agree on.
