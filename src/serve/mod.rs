@@ -13,6 +13,8 @@ mod answer;
 mod batch;
 mod body;
 mod forecast;
+#[cfg(test)]
+mod fuzz;
 mod form;
 mod guard;
 mod hosted;
