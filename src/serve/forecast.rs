@@ -5,6 +5,7 @@
 //! the readers of `datasets import`, and rows by the model itself. A file costs more memory than its bytes, so only a few
 //! are read at a time.
 
+pub(super) mod raw;
 mod table;
 
 use std::sync::Arc;
@@ -19,7 +20,7 @@ use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use super::model::{Card, Model, OfCell};
+use super::model::{Card, OfCell, Values};
 use super::refusal::Refusal;
 use super::service::Service;
 use super::{body, question};
@@ -228,9 +229,12 @@ fn of_row(cell: &OfCell, row: usize) -> Value {
         "measured": cell.measured.get(row).copied(),
         "warnings": answers.warnings[row],
     });
-    for (key, ending) in [("lower", "lower"), ("upper", "upper"), ("set", "set")] {
+    for ending in ["lower", "upper", "set"] {
         if let Some(column) = answers.columns.iter().find(|c| c.name.rsplit('_').next() == Some(ending)) {
-            value[key] = column.values.json(row);
+            value[ending] = match &column.values {
+                Values::Texts(texts) => texts[row].split('|').filter(|t| !t.is_empty()).collect(),
+                numbers => numbers.json(row),
+            };
         }
     }
     let probabilities: Vec<Value> =

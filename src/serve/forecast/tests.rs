@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::dataset::{Cell, CellFacts};
-use crate::serve::model::{Answers, Column, Values};
+use crate::serve::model::{Answers, Column, Model, Values};
 use crate::serve::sample::Sample;
 use crate::serve::settings::Settings;
 use crate::serve::tests::{ask, service};
