@@ -153,7 +153,8 @@ mod tests {
     #[test]
     fn a_first_layer_with_a_skip_keeps_its_width() {
         for hidden in [3, 5, 4] {
-            let (_, mut pipeline) = sample::all().into_iter().find(|(name, _)| name == "dense Tanh None").unwrap();
+            let (_, mut pipeline) =
+                sample::all().into_iter().find(|(name, _)| name == "dense Tanh None").unwrap();
             for part in &mut pipeline.parts {
                 let Body::Networks { architecture, members, .. } = &mut part.body else { unreachable!() };
                 architecture.network.hidden = vec![hidden, 3];

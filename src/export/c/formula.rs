@@ -222,7 +222,10 @@ mod tests {
     fn laws_are_written_as_a_person_would() {
         for (law, text) in [
             (Law::Line, "u[0] = s[0]; return c[0] + c[1] * u[0];"),
-            (Law::ExponentialPlain, "u[0] = (s[2] + 273.15f) * s[0] / s[1]; return c[0] * expf(c[1] * u[0]);"),
+            (
+                Law::ExponentialPlain,
+                "u[0] = (s[2] + 273.15f) * s[0] / s[1]; return c[0] * expf(c[1] * u[0]);",
+            ),
             (
                 Law::BaconWatts,
                 "u[0] = s[0]; const float t0 = u[0] + c[2]; \

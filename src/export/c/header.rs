@@ -101,7 +101,8 @@ fn fields(pipeline: &Pipeline, capitals: &str, precision: Precision, level: f64)
     };
     let number = |name: &str, doc: String| (format!("{} {name}", precision.name()), doc, precision.bytes());
     let three = |name: &str, doc: &str| {
-        let ends = ["lower", "upper"].map(|end| number(&format!("{name}_{end}"), format!("{end} end {interval}")));
+        let ends =
+            ["lower", "upper"].map(|end| number(&format!("{name}_{end}"), format!("{end} end {interval}")));
         std::iter::once(number(name, doc.to_owned())).chain(ends).collect::<Vec<_>>()
     };
     let mut fields = match &pipeline.output {

@@ -90,7 +90,7 @@ pub fn generate(pipeline: &Pipeline, options: &Options) -> Result<Code, ExportEr
         stack_bytes: below + pipeline.width() * precision.bytes(),
         input_bytes: pipeline.inputs.len() * precision.bytes(),
         output_bytes: header::output_bytes(pipeline, precision),
-        cost: unit.cost.clone(),
+        cost: unit.cost.clone() + source::cost(pipeline),
         loss: options.int8.then(|| loss(&folded, &options.rows)),
     };
     let score = pipeline.interval.as_ref().and_then(|interval| interval.score(options.level));
@@ -102,9 +102,8 @@ pub fn generate(pipeline: &Pipeline, options: &Options) -> Result<Code, ExportEr
 }
 
 fn check(pipeline: &Pipeline, options: &Options) -> Result<(), ExportError> {
-    let unsupported = |what: &str, instead| {
-        Err(ExportError::Unsupported { format: Format::C, what: what.into(), instead })
-    };
+    let unsupported =
+        |what: &str, instead| Err(ExportError::Unsupported { format: Format::C, what: what.into(), instead });
     let needed = pipeline.inputs.len();
     if needed > MAX_INPUTS {
         return unsupported("more than 32,768 inputs", "a model of fewer inputs");
@@ -130,7 +129,11 @@ fn parts(unit: &mut Unit, folded: &Pipeline) -> Result<usize, ExportError> {
 /// Returns what rounded weights change on the given rows, or on rows drawn from the ranges of training.
 fn loss(folded: &Pipeline, rows: &[Vec<f64>]) -> Loss {
     let rounded = quantise::rounded(folded);
-    if rows.is_empty() { quantise::loss(folded, &rounded, &drawn(&folded.inputs)) } else { quantise::loss(folded, &rounded, rows) }
+    if rows.is_empty() {
+        quantise::loss(folded, &rounded, &drawn(&folded.inputs))
+    } else {
+        quantise::loss(folded, &rounded, rows)
+    }
 }
 
 fn drawn(inputs: &[Input]) -> Vec<Vec<f64>> {

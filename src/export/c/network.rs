@@ -35,7 +35,8 @@ impl Network {
     /// Returns whether it computes networks of this architecture.
     pub(super) fn is_of(&self, architecture: &Architecture) -> bool {
         let same = |a: &Architecture, b: &Architecture| {
-            let skips_first = |a: &Architecture| a.network.skip && a.network.hidden.first() == Some(&a.d_input);
+            let skips_first =
+                |a: &Architecture| a.network.skip && a.network.hidden.first() == Some(&a.d_input);
             a.network == b.network && a.d_output == b.d_output && skips_first(a) == skips_first(b)
         };
         same(&self.architecture, architecture)
@@ -52,7 +53,8 @@ impl Network {
         let norm = (network.normalisation == Normalisation::Layer).then_some(Routine::Normalise);
         let widest = network.hidden.iter().copied().max().unwrap_or(0);
         let n_buffers = network.hidden.len().min(2);
-        let arrays: String = ["a", "b"][..n_buffers].iter().map(|b| format!("    float {b}[{widest}];\n")).collect();
+        let arrays: String =
+            ["a", "b"][..n_buffers].iter().map(|b| format!("    float {b}[{widest}];\n")).collect();
         let name = format!("network_{idx}");
         let (shape, kind) = (shape(architecture), if int8 { "int8_t" } else { "float" });
         let text = format!(
@@ -104,7 +106,12 @@ impl Writer<'_> {
 }
 
 /// Writes the numbers of members of a folded part.
-pub(super) fn tables(unit: &mut Unit, part: &str, architecture: &Architecture, members: &[Member]) -> MemberTables {
+pub(super) fn tables(
+    unit: &mut Unit,
+    part: &str,
+    architecture: &Architecture,
+    members: &[Member],
+) -> MemberTables {
     let layers: Vec<Layer> = members.iter().flat_map(|one| fold::layers(architecture, one)).collect();
     let names = (format!("{part}_weights"), format!("{part}_vectors"));
     let (weights, n_weights) = if unit.int8 {
@@ -185,6 +192,7 @@ fn activation_cost(activation: Activation) -> Cost {
 fn shape(architecture: &Architecture) -> String {
     let network = &architecture.network;
     let widths = network.hidden.iter().chain([&architecture.d_output]).map(|d| format!(" -> {d}"));
-    let kind = if network.hidden.is_empty() { "" } else { function(network.activation).trim_end_matches('f') };
+    let kind =
+        if network.hidden.is_empty() { "" } else { function(network.activation).trim_end_matches('f') };
     format!("n_in{} {kind}", widths.collect::<String>()).trim_end().to_owned()
 }

@@ -32,6 +32,14 @@ impl Precision {
         }
     }
 
+    /// Returns the logarithm to base 10 of the largest number.
+    pub(super) fn decades(self) -> f64 {
+        match self {
+            Self::Single => f64::from(f32::MAX_10_EXP),
+            Self::Double => f64::from(f64::MAX_10_EXP),
+        }
+    }
+
     /// Returns a number as a constant, the nearest one of this precision.
     pub(super) fn literal(self, value: f64) -> String {
         match self {
@@ -115,8 +123,10 @@ mod tests {
 
     #[test]
     fn code_is_spelt_in_double_precision() {
-        let code = "float half(float x) { return (FLOAT32)x < 1e-5f ? expf(0.5f * x) : buf[0] + (float)scalef; }";
-        let double = "double half(double x) { return (float)x < 1e-5 ? exp(0.5 * x) : buf[0] + (double)scalef; }";
+        let code =
+            "float half(float x) { return (FLOAT32)x < 1e-5f ? expf(0.5f * x) : buf[0] + (float)scalef; }";
+        let double =
+            "double half(double x) { return (float)x < 1e-5 ? exp(0.5 * x) : buf[0] + (double)scalef; }";
         assert_eq!(Precision::Double.spell(code), double);
         assert_eq!(Precision::Single.spell(code), code.replace("FLOAT32", "float"));
     }

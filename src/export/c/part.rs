@@ -45,7 +45,9 @@ impl Writer<'_> {
             }
             Body::Linear { weights } => self.linear(weights),
             Body::Logistic(logistic) => self.logistic(logistic),
-            Body::Networks { architecture, classes: true, members, .. } => self.classes(architecture, members),
+            Body::Networks { architecture, classes: true, members, .. } => {
+                self.classes(architecture, members)
+            }
             Body::Networks { architecture, start, members, .. } => {
                 match architecture.prior.as_ref().zip(start.as_ref()) {
                     Some(prior) => self.hybrid(architecture, prior, members),
@@ -65,9 +67,15 @@ impl Writer<'_> {
         let cost = formula.terms_cost.clone() + formula.cost.clone() * thetas.len();
         let (n, n_stress) = (own[0].len(), part.stress.len());
         let table = self.unit.numbers(&format!("{}_law", self.name), &own.concat());
-        let row = |(column, median): (&usize, &f64)| format!("{{ {column}, {} }}", self.unit.precision.literal(*median));
+        let row = |(column, median): (&usize, &f64)| {
+            format!("{{ {column}, {} }}", self.unit.precision.literal(*median))
+        };
         let rows: Vec<String> = part.stress.iter().zip(&part.stress_median).map(row).collect();
-        let from = self.unit.tables.add(&format!("{}_stress", self.name), ("stress_t", 2 * self.unit.precision.bytes()), &rows);
+        let from = self.unit.tables.add(
+            &format!("{}_stress", self.name),
+            ("stress_t", 2 * self.unit.precision.bytes()),
+            &rows,
+        );
         self.unit.need(Routine::Stress);
         self.unit.cost += cost;
         self.array("s", n_stress);
@@ -89,7 +97,11 @@ impl Writer<'_> {
         };
         let rows: Vec<String> = part.columns.iter().enumerate().map(row).collect();
         let n = rows.len();
-        let table = self.unit.tables.add(&format!("{}_scaling", self.name), ("scaling_t", 5 * precision.bytes()), &rows);
+        let table = self.unit.tables.add(
+            &format!("{}_scaling", self.name),
+            ("scaling_t", 5 * precision.bytes()),
+            &rows,
+        );
         self.unit.need(Routine::Scale);
         self.unit.cost += Cost::of(3 * n);
         self.array("z", width);
@@ -156,8 +168,14 @@ impl Writer<'_> {
         self.unscale();
     }
 
-    fn hybrid(&mut self, architecture: &Architecture, (prior, start): (&PriorConfig, &PriorStart), members: &[Member]) {
-        let thetas: Vec<Vec<f64>> = members.iter().map(|one| architecture.theta(&one.weights, start)).collect();
+    fn hybrid(
+        &mut self,
+        architecture: &Architecture,
+        (prior, start): (&PriorConfig, &PriorStart),
+        members: &[Member],
+    ) {
+        let thetas: Vec<Vec<f64>> =
+            members.iter().map(|one| architecture.theta(&one.weights, start)).collect();
         let law = self.law(prior.law, &thetas, "m");
         let factor = self.part.label.1 * f64::from(prior.scale());
         if factor == 0.0 {
@@ -196,7 +214,10 @@ impl Writer<'_> {
             let margins = forest::margins(self.unit, &format!("{}_forest_{idx}", self.name), laid);
             self.unit.cost += forest::cost(laid);
             let sign = if self.width > 1 { "=" } else { "+=" };
-            margins.iter().enumerate().for_each(|(k, sum)| self.line(&format!("{target}[{k}] {sign} {sum};")));
+            margins
+                .iter()
+                .enumerate()
+                .for_each(|(k, sum)| self.line(&format!("{target}[{k}] {sign} {sum};")));
             if self.width > 1 {
                 self.softmax("y");
                 self.each_output("label[k] += y[k];");
