@@ -11,16 +11,19 @@
 //! Every format is held to [`Pipeline::reference`] within 1e-5, and says what it leaves out.
 
 pub mod c;
+pub mod formula;
 pub mod json;
 pub mod keras;
 pub mod onnx;
 pub mod safetensors;
+#[cfg(test)]
+mod sample_files;
 
 use std::fmt;
 use std::str::FromStr;
 
-use crate::pipeline::Pipeline;
 use crate::pipeline::manifest::Manifest;
+use crate::pipeline::{Body, Part, Pipeline};
 
 /// A form of files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +48,7 @@ pub enum Format {
 /// | `level` | 0.9 | a level of the pipeline's interval |
 /// | `packed` | false | |
 /// | `int8` | false | |
+/// | `member` | all | `FOLD/seedK` |
 /// | `double` | false | |
 /// | `rows` | none | rows of the pipeline's inputs |
 #[derive(Debug, Clone, PartialEq)]
@@ -57,6 +61,8 @@ pub struct Options {
     pub packed: bool,
     /// C: weights of 8 bits.
     pub int8: bool,
+    /// Keras: the one network (`B0005/seed0`) instead of the mean over all.
+    pub member: Option<String>,
     /// C: numbers of 64 bits instead of 32.
     pub double: bool,
     /// C: rows `[row][input]` on which the loss of 8 bits is measured; without any, rows are drawn from the ranges.
@@ -65,7 +71,15 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { name: "model".into(), level: 0.9, packed: false, int8: false, double: false, rows: Vec::new() }
+        Self {
+            name: "model".into(),
+            level: 0.9,
+            packed: false,
+            int8: false,
+            member: None,
+            double: false,
+            rows: Vec::new(),
+        }
     }
 }
 
@@ -131,6 +145,14 @@ pub enum ExportError {
         /// The name.
         name: String,
     },
+    /// Occurs when there is no such network.
+    #[error("there is no network `{name}`: choose one of {}", known.join(", "))]
+    Member {
+        /// Name given.
+        name: String,
+        /// Networks of the pipeline.
+        known: Vec<String>,
+    },
     /// Occurs when a name of files is none of the language's names.
     #[error("`{name}` is no name in {format}: letters, digits and `_`, a letter first")]
     Name {
@@ -168,6 +190,18 @@ pub fn export(
         Format::C => c::export(pipeline, manifest, options),
         Format::Json => json::export(pipeline, manifest, options),
     }
+}
+
+/// Returns the name of each network of each part (`B0005/seed0`), counted over the repetitions of a fold.
+pub(crate) fn member_names(pipeline: &Pipeline) -> Vec<Vec<String>> {
+    let mut counts = std::collections::BTreeMap::new();
+    let names = |part: &Part| {
+        let n = if let Body::Networks { members, .. } = &part.body { members.len() } else { 0 };
+        let count: &mut usize = counts.entry(part.fold.clone()).or_default();
+        let from = std::mem::replace(count, *count + n);
+        (from..from + n).map(|k| format!("{}/seed{k}", part.fold)).collect()
+    };
+    pipeline.parts.iter().map(names).collect()
 }
 
 impl Format {
