@@ -35,6 +35,7 @@ pub mod pipeline;
 pub mod experiment;
 
 pub mod export;
+pub mod serve;
 
 pub mod report;
 
