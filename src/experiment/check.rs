@@ -7,6 +7,9 @@ use crate::descriptor;
 use crate::model::{Architecture, ModelError};
 use crate::prepare::{Reference, SplitConfig};
 
+/// Most hidden layers: deeper ones than that of plain layers do not train.
+const MOST_LAYERS: usize = 64;
+
 /// Returns everything that is wrong, in the order of the file's tables.
 pub fn problems(config: &ExperimentConfig) -> Vec<Problem> {
     let mut problems = Vec::new();
@@ -87,6 +90,12 @@ fn check_model(model: &ModelConfig, problems: &mut Vec<Problem>) {
         if !(value >= 0.0 && value.is_finite()) {
             problems.push(Problem::new(key, format!("is {value}; give 0 or more")));
         }
+    }
+    let deep = model.layers.max(model.hidden.as_ref().map(Vec::len)).unwrap_or(0);
+    if deep > MOST_LAYERS {
+        let key = if model.layers.is_some() { "model.layers" } else { "model.hidden" };
+        problems.push(Problem::new(key, format!("is {deep} hidden layers; give {MOST_LAYERS} at most")));
+        return;
     }
     let architecture = Architecture { d_input: 1, d_output: 1, network: model.network(), prior: None };
     if let Err(ModelError::OutOfRange { key, value, must }) = architecture.check() {

@@ -113,6 +113,16 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Returns the name in files and tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Capacity => "capacity",
+            Self::Trajectory => "trajectory",
+            Self::Life => "life",
+            Self::Tier => "tier",
+        }
+    }
+
     /// Returns whether a row is a whole cell, described by its first cycles.
     pub fn is_early(self) -> bool {
         matches!(self, Self::Life | Self::Tier)

@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
+use super::artifact::Damage;
 use super::parse::ConfigError;
+use super::sealed::SealError;
 use crate::dataset::store::StoreError;
 use crate::descriptor::early::matrix::UnknownName;
 use crate::device::DeviceError;
@@ -150,7 +152,10 @@ pub enum ExperimentError {
         sentences: String,
     },
     /// Occurs when a run folder is not there.
-    #[error("no run `{run}`; runs are folders models/<experiment>/<run>, or models/<experiment>/latest")]
+    #[error(
+        "no run `{run}`; runs are folders models/<experiment>/<run>, models/<experiment>/latest or /promoted, or the \
+         name of an experiment"
+    )]
     NoRun {
         /// What was asked for.
         run: PathBuf,
@@ -163,6 +168,20 @@ pub enum ExperimentError {
         /// What was asked for.
         folder: PathBuf,
     },
+    /// Occurs when what is written of a promoted run is not true.
+    #[error("`{path}`: {found}; promote a run anew")]
+    Promotion {
+        /// File that says which run is promoted.
+        path: PathBuf,
+        /// What does not fit.
+        found: String,
+    },
+    /// Occurs when a file of a run is not as it was hashed.
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    /// Occurs when a file of a run holds what does not fit.
+    #[error(transparent)]
+    Damage(#[from] Damage),
     /// Occurs when a run was made by another version of the program.
     #[error("run `{run}` was made by fadecast {found}, this is {}; train it anew", env!("CARGO_PKG_VERSION"))]
     Version {

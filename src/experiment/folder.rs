@@ -6,22 +6,38 @@
 //! | `run.json` | state, versions, hashes |
 //! | `checkpoint.safetensors` | training as it stands; a resume goes on from it |
 //! | `history.jsonl` | one line an epoch and member |
-//! | `model.json`, `weights.safetensors` | fitted model |
+//! | `model.json`, `weights.safetensors`, `trees/` | fitted model |
 //! | `metrics.json` | the object of `--json` |
-//! | `predictions.parquet` | one row a predicted discharge |
+//! | `predictions.parquet` | one row a predicted discharge or cell |
 //! | `reasons.json` | which inputs a model of lives or tiers rests on, over all cells and for each |
 //! | `figures/` | pictures of a model of lives or tiers |
 //! | `model_card.md` | what it is, for people |
+//! | `artifact.json` | what is served: inputs, answer, interval, and the SHA-256 of every file that it is made of |
+//!
+//! Beside the runs of an experiment stands `promoted.json`, where one of them is promoted.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use super::config::ExperimentConfig;
 use super::error::ExperimentError;
 use super::parse;
+use super::promotion::Promotion;
 use crate::device::Backend;
 use crate::file::{self, FileError};
+
+/// Name of the file with the resolved experiment.
+pub const EXPERIMENT: &str = "experiment.toml";
+
+/// Name of the file with all that is reported.
+pub const METRICS: &str = "metrics.json";
+
+/// Name of the file for people.
+pub const MODEL_CARD: &str = "model_card.md";
+
+/// Name of the file with the run's state.
+pub const STATE: &str = "run.json";
 
 /// What a run is, beside its experiment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -80,21 +96,17 @@ impl RunFolder {
         stored.map(|()| folder)
     }
 
-    /// Opens a run by its folder; `latest` is the newest completed run of its experiment.
+    /// Opens a run by any of the names of [`locate`].
     ///
     /// # Errors
-    /// [`ExperimentError::NoRun`] or [`ExperimentError::Version`].
+    /// [`ExperimentError::NoRun`], [`ExperimentError::Promotion`] or [`ExperimentError::Version`].
     pub fn open(root: &Path, run: &Path) -> Result<(Self, RunState), ExperimentError> {
-        let path = if run.is_dir() || run.is_absolute() { run.to_path_buf() } else { root.join(run) };
-        let path = if path.ends_with("latest") { latest(&path).unwrap_or(path) } else { path };
-        if !path.join("run.json").exists() {
-            return Err(ExperimentError::NoRun { run: run.to_path_buf() });
-        }
-        let version: VersionOnly = file::read_json(&path.join("run.json"))?;
+        let path = locate(root, run)?;
+        let version: VersionOnly = file::read_json(&path.join(STATE))?;
         if version.fadecast != env!("CARGO_PKG_VERSION") {
             return Err(ExperimentError::Version { run: path, found: version.fadecast });
         }
-        let state = file::read_json(&path.join("run.json"))?;
+        let state = file::read_json(&path.join(STATE))?;
         Ok((Self { path }, state))
     }
 
@@ -113,7 +125,7 @@ impl RunFolder {
     /// # Errors
     /// [`ExperimentError::Config`].
     pub fn config(&self) -> Result<ExperimentConfig, ExperimentError> {
-        Ok(parse::read(&self.file("experiment.toml"), &[])?)
+        Ok(parse::read(&self.file(EXPERIMENT), &[])?)
     }
 
     /// Stores the state.
@@ -121,11 +133,11 @@ impl RunFolder {
     /// # Errors
     /// [`ExperimentError::File`].
     pub fn write_state(&self, state: &RunState) -> Result<(), ExperimentError> {
-        Ok(file::write_json(&self.file("run.json"), state)?)
+        Ok(file::write_json(&self.file(STATE), state)?)
     }
 
     fn write_config(&self, config: &ExperimentConfig) -> Result<(), ExperimentError> {
-        let path = self.file("experiment.toml");
+        let path = self.file(EXPERIMENT);
         Ok(file::write_atomic(&path, resolved_toml(config)?.as_bytes())?)
     }
 }
@@ -135,7 +147,7 @@ impl RunFolder {
 /// # Errors
 /// [`ExperimentError::File`] where a value has no TOML form.
 pub fn resolved_toml(config: &ExperimentConfig) -> Result<String, ExperimentError> {
-    Ok(toml::to_string(config).map_err(|e| FileError::parse("experiment.toml", e))?)
+    Ok(toml::to_string(config).map_err(|e| FileError::parse(EXPERIMENT, e))?)
 }
 
 #[derive(Deserialize)]
@@ -143,10 +155,44 @@ struct VersionOnly {
     fadecast: String,
 }
 
-/// Returns the newest completed run beside `latest`: names begin with their time.
-fn latest(path: &Path) -> Option<PathBuf> {
-    let entries = std::fs::read_dir(path.parent()?).ok()?;
-    let complete =
-        |run: &PathBuf| file::read_json::<RunState>(&run.join("run.json")).is_ok_and(|state| state.complete);
-    entries.flatten().map(|e| e.path()).filter(complete).max()
+/// Returns the folder of a run by what people call it: its folder, `models/NAME/latest`, `models/NAME/promoted`, or the
+/// `NAME` of an experiment alone, whose promoted run counts, else its latest.
+///
+/// # Errors
+/// [`ExperimentError::NoRun`], [`ExperimentError::Promotion`].
+pub fn locate(root: &Path, run: &Path) -> Result<PathBuf, ExperimentError> {
+    let none = || ExperimentError::NoRun { run: run.to_path_buf() };
+    let path = if run.is_dir() || run.is_absolute() { run.to_path_buf() } else { root.join(run) };
+    if path.join(STATE).is_file() {
+        return Ok(path);
+    }
+    let experiment = path.parent().unwrap_or(&path);
+    match path.file_name().and_then(|name| name.to_str()) {
+        Some("latest") => return latest(experiment).ok_or_else(none),
+        Some("promoted") => return Promotion::run_of(experiment)?.ok_or_else(none),
+        _ => {}
+    }
+    let is_name = matches!(run.components().collect::<Vec<_>>()[..], [Component::Normal(_)]);
+    let named = if is_name { root.join("models").join(run) } else { path };
+    let promoted = Promotion::run_of(&named)?;
+    promoted.or_else(|| latest(&named)).ok_or_else(none)
+}
+
+/// Returns the newest completed run of an experiment's folder: names begin with their time.
+fn latest(experiment: &Path) -> Option<PathBuf> {
+    runs(experiment).into_iter().filter(|(_, state)| state.complete).map(|(run, _)| run).max()
+}
+
+/// Returns the runs of an experiment's folder with their states, in the order of their names; those of other versions, and
+/// what is no run, are left out.
+pub fn runs(experiment: &Path) -> Vec<(PathBuf, RunState)> {
+    let entries = std::fs::read_dir(experiment).into_iter().flatten().flatten();
+    let run = |path: PathBuf| {
+        let is_hidden = path.file_name()?.to_str()?.starts_with('.');
+        let state = file::read_json(&path.join(STATE)).ok().filter(|_| !is_hidden)?;
+        Some((path, state))
+    };
+    let mut runs: Vec<(PathBuf, RunState)> = entries.filter_map(|entry| run(entry.path())).collect();
+    runs.sort_by(|a, b| a.0.cmp(&b.0));
+    runs
 }

@@ -2,6 +2,7 @@
 
 pub mod artifact;
 mod calibrate;
+mod card;
 pub mod cells;
 pub mod check;
 mod check_cell;
@@ -17,9 +18,12 @@ pub mod latency;
 pub mod parse;
 pub mod population;
 mod predictions;
+pub mod promotion;
+pub mod publish;
 pub mod reasons;
 pub mod run;
 pub mod score;
+pub mod sealed;
 pub mod search;
 mod target;
 pub mod task;

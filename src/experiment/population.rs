@@ -121,6 +121,11 @@ pub(super) fn population(config: &ExperimentConfig, task: &Task, members: Vec<Me
 
 /// Returns the shapes of the experiment's networks; with cross-entropy one output a tier.
 pub fn architecture(config: &ExperimentConfig, task: &Task) -> Architecture {
+    shapes(config, n_inputs(config, &task.frame), task.n_classes())
+}
+
+/// Returns the shapes of the experiment's networks for so many inputs and tiers.
+pub(super) fn shapes(config: &ExperimentConfig, d_input: usize, n_classes: Option<usize>) -> Architecture {
     let model = &config.model;
     let prior = PriorConfig {
         law: model.prior,
@@ -129,8 +134,8 @@ pub fn architecture(config: &ExperimentConfig, task: &Task) -> Architecture {
         residual_scale: model.residual_scale,
     };
     Architecture {
-        d_input: n_inputs(config, &task.frame),
-        d_output: config.train.loss.d_output(task.n_classes()),
+        d_input,
+        d_output: config.train.loss.d_output(n_classes),
         network: model.network(),
         prior: (model.kind == ModelKind::Hybrid).then_some(prior),
     }

@@ -1,22 +1,26 @@
 //! Runs: an experiment trained, scored and stored in a folder of its own, resumable until it is complete.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::artifact;
+use super::artifact::{self, Stored};
 use super::config::{ExperimentConfig, Kind, ModelKind};
 use super::error::ExperimentError;
 use super::fitted::{FitContext, Fitted};
-use super::folder::{RunFolder, RunState, resolved_toml};
-use super::population::{self, architecture};
+use super::folder::{METRICS, RunFolder, RunState, STATE, resolved_toml};
+use super::population::architecture;
 use super::predictions;
+use super::publish::Finished;
 use super::reasons::{REASONS, Reasons, ReasonsSummary};
 use super::score::{self, Metrics, TierOutcome};
+use super::sealed::Sealed;
 use super::task::Task;
 use crate::device::Backend;
 use crate::file;
+use crate::pipeline::manifest::{MANIFEST, Manifest};
 use crate::train::{History, Interrupt, Observe, StopReason};
 
 /// The object of `--json`: what was asked, what came out, and what stands beside it.
@@ -113,7 +117,7 @@ pub fn resume(
 ) -> Result<Outcome, ExperimentError> {
     check_data(folder, &state, config, task)?;
     if state.complete {
-        return Ok(file::read_json(&folder.file("metrics.json"))?);
+        return Ok(file::read_json(&folder.file(METRICS))?);
     }
     carry_out(folder, state, config, task, context)
 }
@@ -132,23 +136,93 @@ pub fn evaluate(
     if !state.complete {
         return Err(ExperimentError::Unfinished { run: folder.path().into() });
     }
-    let shapes = architecture(config, task);
-    let has_networks = population::has_networks(config);
-    let n_members = if has_networks { population::n_per_fold(config) as usize } else { 0 };
-    let sha256 = state.weights_sha256.as_deref();
-    let fitted = if config.model.kind.has_trees() {
-        artifact::load_trees(folder.path(), population::n_per_fold(config) as usize, sha256)?
-    } else {
-        artifact::load(&shapes, folder.path(), n_members, sha256)?
-    };
-    if let Some(fold) = fitted.folds.iter().find(|fold| !fold.fits(&task.frame)) {
-        let found = format!("fold `{}` was fitted to other inputs than this version computes", fold.name);
+    let fitted = stored_model(folder, state, config, task)?;
+    let predicted = fitted.predict(config, task, state.backend)?;
+    evaluated(folder, task, &predicted)
+}
+
+/// Writes the manifest of a completed run that has none, as those of before the registry; the run is predicted anew, and
+/// its figures must be those that it reported.
+///
+/// # Errors
+/// As [`evaluate`], and [`ExperimentError::Damaged`] where the figures differ.
+pub fn migrate(
+    folder: &RunFolder,
+    state: &RunState,
+    config: &ExperimentConfig,
+    task: &Task,
+) -> Result<Manifest, ExperimentError> {
+    check_data(folder, state, config, task)?;
+    if !state.complete {
+        return Err(ExperimentError::Unfinished { run: folder.path().into() });
+    }
+    let fitted = stored_model(folder, state, config, task)?;
+    let predicted = fitted.predict(config, task, state.backend)?;
+    let outcome = evaluated(folder, task, &predicted)?;
+    let reported: Outcome = file::read_json(&folder.file(METRICS))?;
+    if let Some(name) = differing(&outcome.metrics, &reported.metrics) {
+        let found = format!("its `{name}` is not the one that it reported; train it anew");
         return Err(ExperimentError::Damaged { run: folder.path().into(), found });
     }
-    let predicted = fitted.predict(config, task, state.backend)?;
-    let stored: Outcome = file::read_json(&folder.file("metrics.json"))?;
-    let tiers = score::tiers(task, &predicted);
-    Ok(Outcome { metrics: score::score(task, &predicted), tiers, ..stored })
+    let (fitted, predicted, outcome) = (&fitted, predicted.as_slice(), &reported);
+    Finished { folder, state, config, task, fitted, predicted, outcome }.publish()
+}
+
+/// Share of a figure by which another processor may round it otherwise: a thousandth of what is reported.
+const ROUNDING: f64 = 1e-3;
+
+/// Returns the name of a metric whose means differ.
+fn differing<'a>(found: &Metrics, reported: &'a Metrics) -> Option<&'a String> {
+    let same = |a: f64, b: f64| (a - b).abs() <= ROUNDING * b.abs().max(1e-9);
+    let differs = |(name, m): &(&String, &score::Metric)| found.get(*name).is_none_or(|f| !same(f.mean, m.mean));
+    reported.iter().find(differs).map(|(name, _)| name)
+}
+
+/// Returns what is reported of a run with figures of new predictions.
+fn evaluated(
+    folder: &RunFolder,
+    task: &Task,
+    predicted: &[Vec<Vec<f64>>],
+) -> Result<Outcome, ExperimentError> {
+    let stored: Outcome = file::read_json(&folder.file(METRICS))?;
+    Ok(Outcome { metrics: score::score(task, predicted), tiers: score::tiers(task, predicted), ..stored })
+}
+
+/// Reads a run's model, whose hashes must agree and whose inputs must be those of the data.
+fn stored_model(
+    folder: &RunFolder,
+    state: &RunState,
+    config: &ExperimentConfig,
+    task: &Task,
+) -> Result<Fitted, ExperimentError> {
+    let damaged = |found: String| ExperimentError::Damaged { run: folder.path().into(), found };
+    let sealed = folder.file(MANIFEST).exists().then(|| Sealed::open(folder.path())).transpose()?;
+    let hashes = RefCell::new(Vec::new());
+    let read = |name: &str| -> Result<Vec<u8>, ExperimentError> {
+        let bytes = match &sealed {
+            Some(sealed) => sealed.read(name)?,
+            None => file::read(&folder.file(name))?,
+        };
+        hashes.borrow_mut().push(file::sha256_bytes(&bytes));
+        Ok(bytes)
+    };
+    let Stored { fitted, shapes } = artifact::read(config, &read)?;
+    // The first file is the model without its numbers.
+    let sha256 = match &hashes.borrow()[1..] {
+        [] => None,
+        [weights] if !config.model.kind.has_trees() => Some(weights.clone()),
+        trees => Some(file::sha256_bytes(trees.concat().as_bytes())),
+    };
+    if sha256 != state.weights_sha256 {
+        return Err(damaged(format!("the SHA-256 of its weights differs from that in `{STATE}`")));
+    }
+    if let Some(fold) = fitted.folds.iter().find(|fold| !fold.fits(&task.frame)) {
+        return Err(damaged(format!("fold `{}` was fitted to other inputs than this version computes", fold.name)));
+    }
+    if shapes.is_some_and(|shapes| shapes != architecture(config, task)) {
+        return Err(damaged(format!("the networks in `{}` are not those of its experiment", artifact::WEIGHTS)));
+    }
+    Ok(fitted)
 }
 
 fn carry_out(
@@ -189,8 +263,9 @@ fn carry_out(
     }
     outcome.seconds = begin.elapsed().as_secs_f64();
     predictions::write(&folder.file("predictions.parquet"), task, &predicted)?;
-    file::write_json(&folder.file("metrics.json"), &outcome)?;
-    file::write_atomic(&folder.file("model_card.md"), model_card(&outcome, &state, config).as_bytes())?;
+    file::write_json(&folder.file(METRICS), &outcome)?;
+    let (fitted, predicted) = (&fitted, predicted.as_slice());
+    Finished { folder, state: &state, config, task, fitted, predicted, outcome: &outcome }.publish()?;
     state.complete = true;
     folder.write_state(&state)?;
     Ok(outcome)
@@ -251,35 +326,4 @@ fn check_data(
         return Ok(());
     }
     Err(ExperimentError::DataChanged { run: folder.path().into(), dataset: config.dataset.clone() })
-}
-
-fn model_card(outcome: &Outcome, state: &RunState, config: &ExperimentConfig) -> String {
-    let metric = |(name, m): (&String, &score::Metric)| {
-        let folds: Vec<String> = m.folds.iter().map(|(f, v)| format!("{f} {v:.4}")).collect();
-        format!("| {name} | {:.4} | {} |\n", m.mean, folds.join(", "))
-    };
-    let metrics: String = outcome.metrics.iter().map(metric).collect();
-    let first = if outcome.tiers.is_some() { "accuracy" } else { "rmse" };
-    let one = |(name, m): (&String, &Metrics)| Some(format!("| {name} | {:.4} |\n", m.get(first)?.mean));
-    let baselines: String = outcome.baselines.iter().filter_map(one).collect();
-    let synthetic =
-        if outcome.synthetic { "\nThe cells are synthetic: a simulator made them.\n" } else { "" };
-    let leak = if outcome.leak_allowed { "\nAn input gives the label away and was allowed.\n" } else { "" };
-    let notes: String = outcome.notes.iter().map(|n| format!("- {n}\n")).collect();
-    format!(
-        "# {} · {:?}\n\nData: {}; dataset `{}`, SHA-256 {}.\nInputs: {}.\nLeakage check: {}\n{synthetic}{leak}\n\
-         | metric | mean | folds |\n|---|---|---|\n{metrics}\n| baseline | {first} [{}] |\n|---|---|\n{baselines}\n{notes}\n\
-         Made by fadecast {} on {}, backend {}.\n",
-        outcome.task,
-        outcome.model,
-        outcome.data,
-        config.dataset,
-        state.data_sha256,
-        config.inputs.descriptors.join(", "),
-        outcome.leakage,
-        outcome.unit,
-        state.fadecast,
-        state.created,
-        state.backend,
-    )
 }

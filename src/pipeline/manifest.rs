@@ -72,3 +72,37 @@ pub enum RowsOf {
     /// Ready-made rows of a table; raw cells have none.
     Table,
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// Returns a manifest of no files.
+    pub(crate) fn manifest() -> Manifest {
+        Manifest {
+            schema: SCHEMA,
+            fadecast: env!("CARGO_PKG_VERSION").into(),
+            experiment: "sample".into(),
+            run: "20260101-000000-00000000".into(),
+            kind: "capacity".into(),
+            model: "linear".into(),
+            created: "2026-01-01T00:00:00Z".into(),
+            dataset: "embedded".into(),
+            data_sha256: String::new(),
+            refused: None,
+            inputs: Vec::new(),
+            output: Output::Soh { reference_ah: Some(2.0) },
+            interval: None,
+            rows: RowsOf::Discharges { reference: Reference::Nominal, given: 0, anchor: 0 },
+            files: BTreeMap::new(),
+        }
+    }
+
+    #[test]
+    fn a_manifest_reads_back_as_itself_and_refuses_what_it_does_not_know() {
+        let text = serde_json::to_string(&manifest()).unwrap();
+        assert_eq!(serde_json::from_str::<Manifest>(&text).unwrap(), manifest());
+        assert!(serde_json::from_str::<Manifest>(&text.replace("\"kind\":\"soh\"", "\"kind\":\"soc\"")).is_err());
+        assert!(serde_json::from_str::<Manifest>(&text.replace("\"refused\"", "\"refusd\"")).is_err());
+    }
+}

@@ -312,14 +312,24 @@ const LEVEL_DISCHARGES: usize = 5;
 const GIVEN: [(&str, &str); 3] =
     [(GIVEN_FADE_RATE, "1/(100 cycles)"), (GIVEN_PROGRESS, "1"), (GIVEN_PROGRESS_SQUARE, "1")];
 
-/// Descriptor of the given begin of a cell: its fade by a least-squares line, relative to its mean [1/(100 cycles)].
+/// Descriptor of the given begin of a cell.
 const GIVEN_FADE_RATE: &str = "given_fade_rate";
 
-/// Descriptor: discharges so far / 100, times the early fade to the power of [`PROGRESS_POWER`].
+/// Descriptor of the given begin of a cell.
 const GIVEN_PROGRESS: &str = "given_fade_progress";
 
 /// Descriptor: the square of [`GIVEN_PROGRESS`].
 const GIVEN_PROGRESS_SQUARE: &str = "given_fade_progress_square";
+
+/// Returns the sentence of a descriptor of the given begin of a cell; `None` for another one.
+pub fn given_doc(name: &str) -> Option<&'static str> {
+    match name {
+        GIVEN_FADE_RATE => Some("Fade of the given discharges by a least-squares line, relative to their mean."),
+        GIVEN_PROGRESS => Some("Discharges so far / 100, times given_fade_rate to the power of 0.4."),
+        GIVEN_PROGRESS_SQUARE => Some("Square of given_fade_progress."),
+        _ => None,
+    }
+}
 
 /// Share of the early fade's spread that lasts, as an exponent: chosen by leave-one-out on the training cells of
 /// `nasa_trajectory` (0.4 in three of four, 0.3 in one).
