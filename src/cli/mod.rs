@@ -10,6 +10,7 @@ pub mod evaluate;
 pub mod experiment;
 pub mod experiments;
 pub mod explain;
+pub mod models;
 pub mod train;
 pub mod tune;
 
@@ -87,6 +88,8 @@ enum Command {
     Datasets(datasets::Command),
     #[command(subcommand)]
     Descriptors(descriptors::Command),
+    #[command(subcommand)]
+    Models(models::Command),
     Devices(devices::Args),
 }
 
@@ -119,6 +122,7 @@ fn dispatch(command: &Command, globals: &Globals) -> anyhow::Result<()> {
         Command::Experiments(a) => experiments::run(a, globals),
         Command::Datasets(a) => datasets::run(a, globals),
         Command::Descriptors(a) => descriptors::run(a, globals),
+        Command::Models(a) => models::run(a, globals),
         Command::Devices(a) => devices::run(a, globals),
     }
 }
