@@ -34,7 +34,12 @@ pub mod pipeline;
 
 pub mod experiment;
 
+pub mod registry;
+
 pub mod export;
+
+pub mod predict;
+
 pub mod serve;
 
 pub mod report;

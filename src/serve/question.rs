@@ -60,11 +60,6 @@ impl<'a> Question<'a> {
         convert(&mut rows, card, &head)?;
         Ok(Self { hosted, level, layout: head.layout, rows, model })
     }
-
-    /// Returns how many rows it has.
-    pub(super) fn n_rows(&self) -> usize {
-        self.rows.len() / self.model.card().inputs.len().max(1)
-    }
 }
 
 /// Returns the name that address and body agree on.
@@ -79,7 +74,7 @@ fn agreed<'n>(address: Option<&'n str>, body: Option<&'n str>) -> Result<Option<
 }
 
 /// Returns the level of the card that is asked for, its default where none is.
-fn level(card: &Card, asked: Option<f64>) -> Result<Option<f64>, Refusal> {
+pub(super) fn level(card: &Card, asked: Option<f64>) -> Result<Option<f64>, Refusal> {
     let Some(asked) = asked else { return Ok(card.default_level()) };
     let found = card.levels.iter().find(|level| (*level - asked).abs() < 1e-9).copied();
     found.map(Some).ok_or_else(|| {

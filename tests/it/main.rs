@@ -24,6 +24,8 @@ mod program; // The program as a person runs it.
 #[cfg(test)]
 mod reproduce; // The same bytes, killed or not, alone or in a population.
 #[cfg(test)]
+mod serve; // The server through the program: answers, attacks, bad bodies, tampered runs, the documents' commands.
+#[cfg(test)]
 mod tidy; // House rules: heads, lengths, names, import direction, confined crates, citations.
 #[cfg(test)]
 mod tune; // Searches through the program: finished, killed, shared, forked, damaged, exported, refused.

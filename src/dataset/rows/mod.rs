@@ -163,7 +163,7 @@ impl RowBatch {
     }
 
     /// Appends rows of the same columns.
-    fn append(&mut self, other: Self) {
+    pub fn append(&mut self, other: Self) {
         self.n_rows += other.n_rows;
         for ((_, values), (_, more)) in self.numbers.iter_mut().zip(other.numbers) {
             values.extend(more);

@@ -62,7 +62,7 @@ fn huge_numbers_are_answered_with_a_warning_or_refused() {
         let answer = server.post_json("/v1/predict", &body);
         assert!(matches!(answer.status, 200 | 422), "{value}: {answer:?}");
         if answer.status == 200 && value != "-0.0" {
-            let row = &answer.json()["rows"][0];
+            let row = &answer.json()["answers"][0];
             assert!(!row["warnings"].as_array().unwrap().is_empty(), "{value}: {row}");
         }
     }
