@@ -29,6 +29,9 @@ pub(super) struct Args {
     /// C: weights of 8 bits.
     #[arg(long)]
     int8: bool,
+    /// Keras: one network (`B0005/seed0`) instead of the mean over all.
+    #[arg(long, value_name = "FOLD/SEED")]
+    member: Option<String>,
 }
 
 /// Runs the verb.
@@ -38,7 +41,8 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, globals: &Globals) -> anyhow::Result<()> {
     let loaded = registry::load(&globals.root, &args.run)?;
     let name = stem(&args.out).with_context(|| format!("`{}` names no file", args.out.display()))?;
-    let options = Options { name, level: args.level, packed: args.packed, int8: args.int8 };
+    let member = args.member.clone();
+    let options = Options { name, level: args.level, packed: args.packed, int8: args.int8, member };
     let exported = export(&loaded.pipeline, &loaded.manifest, args.format, &options)?;
     if let Some(folder) = args.out.parent() {
         file::create_folder(folder)?;
