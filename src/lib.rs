@@ -34,6 +34,8 @@ pub mod pipeline;
 
 pub mod experiment;
 
+pub mod registry;
+
 pub mod export;
 pub mod predict;
 pub mod serve;

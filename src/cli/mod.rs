@@ -10,6 +10,7 @@ pub mod evaluate;
 pub mod experiment;
 pub mod experiments;
 pub mod explain;
+pub mod predict;
 pub mod train;
 pub mod tune;
 
@@ -81,6 +82,7 @@ enum Command {
     Evaluate(evaluate::Args),
     Compare(compare::Args),
     Explain(explain::Args),
+    Predict(predict::Args),
     #[command(subcommand)]
     Experiments(experiments::Command),
     #[command(subcommand)]
@@ -116,6 +118,7 @@ fn dispatch(command: &Command, globals: &Globals) -> anyhow::Result<()> {
         Command::Evaluate(a) => evaluate::run(a, globals),
         Command::Compare(a) => compare::run(a, globals),
         Command::Explain(a) => explain::run(a, globals),
+        Command::Predict(a) => predict::run(a, globals),
         Command::Experiments(a) => experiments::run(a, globals),
         Command::Datasets(a) => datasets::run(a, globals),
         Command::Descriptors(a) => descriptors::run(a, globals),

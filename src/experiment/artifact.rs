@@ -238,7 +238,12 @@ fn numbers(tensors: &SafeTensors, member: &str, slices: &[Slice]) -> Result<Vec<
         let damaged = |found: String| Damage { file: WEIGHTS.into(), found: format!("`{key}` {found}") };
         let tensor = tensors.tensor(&key).map_err(|e| damaged(format!("cannot be read: {e}")))?;
         if tensor.shape() != slice.shape || tensor.dtype() != Dtype::F32 {
-            return Err(damaged(format!("is {:?} {:?}, not F32 {:?}", tensor.dtype(), tensor.shape(), slice.shape)));
+            return Err(damaged(format!(
+                "is {:?} {:?}, not F32 {:?}",
+                tensor.dtype(),
+                tensor.shape(),
+                slice.shape
+            )));
         }
         let words = tensor.data().chunks_exact(4);
         numbers.extend(words.map(|w| f32::from_le_bytes([w[0], w[1], w[2], w[3]])));

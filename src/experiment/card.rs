@@ -27,8 +27,10 @@ fn title(manifest: &Manifest, run: &Finished) -> String {
     let (config, folds) = (run.config, run.task.folds.len());
     let law = config.model.kind.has_law().then(|| format!(" with the law `{}`", config.model.prior));
     let law = law.unwrap_or_default();
-    let parts = if folds == 1 { "one model".into() } else { format!("the mean of the models of {folds} folds") };
-    let refused = manifest.refused.as_ref().map_or_else(String::new, |why| format!("\n**Not served**: {why}.\n"));
+    let parts =
+        if folds == 1 { "one model".into() } else { format!("the mean of the models of {folds} folds") };
+    let refused =
+        manifest.refused.as_ref().map_or_else(String::new, |why| format!("\n**Not served**: {why}.\n"));
     let (name, model) = (&manifest.experiment, &manifest.model);
     format!(
         "# {name} · {model}\n\nA `{model}` model{law} that answers {}, {}.\nThe answer is {parts}.\n{refused}",
@@ -39,7 +41,9 @@ fn title(manifest: &Manifest, run: &Finished) -> String {
 
 fn answers(output: &Output) -> String {
     match output {
-        Output::Soh { reference_ah: Some(ah) } => format!("the state of health (SoH) [1], where 1 is {ah} Ah"),
+        Output::Soh { reference_ah: Some(ah) } => {
+            format!("the state of health (SoH) [1], where 1 is {ah} Ah")
+        }
         Output::Soh { reference_ah: None } => {
             "the state of health (SoH) [1], relative to the cell's own reference capacity".into()
         }
@@ -82,7 +86,8 @@ fn figures(run: &Finished) -> String {
         Some(format!("| {}{forbidden} | {} |\n", name.replace('_', " "), short(m.get(first)?.mean)))
     };
     let baselines: String = outcome.baselines.iter().filter_map(one).collect();
-    let named = |(name, v): (&String, &f64)| format!("| {} (reference) | {} |\n", name.replace('_', " "), short(*v));
+    let named =
+        |(name, v): (&String, &f64)| format!("| {} (reference) | {} |\n", name.replace('_', " "), short(*v));
     let references: String = outcome.references.iter().map(named).collect();
     let own = outcome.metrics.get(first).map_or_else(|| "–".into(), |m| short(m.mean));
     let unit = if first == "rmse" { format!(" [{}]", outcome.unit) } else { String::new() };
@@ -120,7 +125,9 @@ fn interval(manifest: &Manifest) -> String {
 /// Says what a score means for an answer.
 fn width(output: &Output, score: f64) -> String {
     match output {
-        Output::Soh { reference_ah: Some(ah) } => format!("± {} SoH (± {} Ah)", short(score), short(score * ah)),
+        Output::Soh { reference_ah: Some(ah) } => {
+            format!("± {} SoH (± {} Ah)", short(score), short(score * ah))
+        }
         Output::Soh { reference_ah: None } => format!("± {} SoH", short(score)),
         Output::Life { log: true } => format!("between 1/{0} and {0} times", short(output.physical(score))),
         Output::Life { log: false } => format!("± {} cycles", short(score)),
@@ -140,7 +147,9 @@ fn data(manifest: &Manifest, run: &Finished) -> String {
 
 fn limits(manifest: &Manifest, run: &Finished) -> String {
     let outcome = run.outcome;
-    let mut lines = vec!["Outside the ranges above an answer is a guess; such rows are marked with a warning.".to_owned()];
+    let mut lines = vec![
+        "Outside the ranges above an answer is a guess; such rows are marked with a warning.".to_owned(),
+    ];
     if let Some(tiers) = &outcome.tiers {
         lines.push(format!("Tiers: {}.", tiers.rule));
     }
@@ -197,7 +206,8 @@ mod tests {
 
     #[test]
     fn numbers_have_four_digits() {
-        let cases = [(0.012_345, "0.01234"), (1234.56, "1235"), (2.0, "2"), (0.0, "0"), (-1.5e-7, "-1.500e-7")];
+        let cases =
+            [(0.012_344, "0.01234"), (1234.56, "1235"), (2.0, "2"), (0.0, "0"), (-1.5e-7, "-1.500e-7")];
         for (value, expected) in cases {
             assert_eq!(short(value), expected);
         }
@@ -214,7 +224,10 @@ mod tests {
         let cells = [vec![0.01; 30], vec![0.02; 30]];
         manifest.interval = Conformal::fit(&cells);
         let text = interval(&manifest);
-        assert!(text.contains("60 rows of 2 cells") && text.contains("| 95 % | ± 0.02 SoH (± 0.04 Ah) | 50 % |"), "{text}");
+        assert!(
+            text.contains("60 rows of 2 cells") && text.contains("| 95 % | ± 0.02 SoH (± 0.04 Ah) | 50 % |"),
+            "{text}"
+        );
         assert_eq!(text.matches("\n| ").count(), 1 + LEVELS.len());
     }
 }

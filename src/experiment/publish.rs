@@ -27,8 +27,8 @@ use crate::dataset::leakage::Source;
 use crate::descriptor::early::Window;
 use crate::descriptor::{self, early};
 use crate::file;
-use crate::pipeline::manifest::{MANIFEST, Manifest, RowsOf, SCHEMA};
 use crate::physics::StressInput;
+use crate::pipeline::manifest::{MANIFEST, Manifest, RowsOf, SCHEMA};
 use crate::pipeline::{Input, Output};
 use crate::prepare::frame::given_doc;
 use crate::prepare::{Column, Fold, Frame, Reference, SplitConfig};
@@ -171,7 +171,11 @@ impl Finished<'_> {
             RowsOf::Table
         } else {
             let (reference, given) = (self.config.reference, self.config.split.given());
-            RowsOf::Discharges { reference, given, anchor: if given > 0 { self.config.model.anchor } else { 0 } }
+            RowsOf::Discharges {
+                reference,
+                given,
+                anchor: if given > 0 { self.config.model.anchor } else { 0 },
+            }
         }
     }
 
@@ -183,7 +187,8 @@ impl Finished<'_> {
         for (fold, (split, repetitions)) in self.task.folds.iter().zip(self.predicted).enumerate() {
             for (idx, &row) in split.test.iter().enumerate().filter(|(_, row)| frame.is_usable(**row)) {
                 // Of tiers counts what is said of the one that is true in the sense of the fold.
-                let Some(class) = self.task.n_classes().map_or(Some(0), |_| self.task.class(fold, row)) else {
+                let Some(class) = self.task.n_classes().map_or(Some(0), |_| self.task.class(fold, row))
+                else {
                     continue;
                 };
                 let at = (split.given.len() + idx) * width + class;
@@ -227,10 +232,14 @@ impl Finished<'_> {
             ));
         }
         if let TargetConfig::Synthetic { law, .. } = &config.target {
-            return Some(format!("its labels are synthetic, those of the law `{law}`: it says nothing of a measured cell"));
+            return Some(format!(
+                "its labels are synthetic, those of the law `{law}`: it says nothing of a measured cell"
+            ));
         }
         if let Some(name) = self.two_meanings() {
-            return Some(format!("`{name}` is an input and the law's stress, with different values in one row"));
+            return Some(format!(
+                "`{name}` is an input and the law's stress, with different values in one row"
+            ));
         }
         if let Some(stress) = self.law_stress().iter().find(|stress| !self.is_measured(stress)) {
             return Some(format!("its law was fitted without `{}`, which no training row has", stress.name));
@@ -243,7 +252,8 @@ impl Finished<'_> {
     /// Returns whether some training row has a value of a stress.
     fn is_measured(&self, stress: &StressInput) -> bool {
         let mut rows = self.task.folds.iter().flat_map(|fold| &fold.train);
-        stress_column(&self.task.frame, stress.name).is_some_and(|c| rows.any(|&row| c.values[row].is_finite()))
+        stress_column(&self.task.frame, stress.name)
+            .is_some_and(|c| rows.any(|&row| c.values[row].is_finite()))
     }
 
     /// Returns an input of the name of a stress column that has other values.

@@ -174,7 +174,8 @@ const ROUNDING: f64 = 1e-3;
 /// Returns the name of a metric whose means differ.
 fn differing<'a>(found: &Metrics, reported: &'a Metrics) -> Option<&'a String> {
     let same = |a: f64, b: f64| (a - b).abs() <= ROUNDING * b.abs().max(1e-9);
-    let differs = |(name, m): &(&String, &score::Metric)| found.get(*name).is_none_or(|f| !same(f.mean, m.mean));
+    let differs =
+        |(name, m): &(&String, &score::Metric)| found.get(*name).is_none_or(|f| !same(f.mean, m.mean));
     reported.iter().find(differs).map(|(name, _)| name)
 }
 
@@ -217,10 +218,16 @@ fn stored_model(
         return Err(damaged(format!("the SHA-256 of its weights differs from that in `{STATE}`")));
     }
     if let Some(fold) = fitted.folds.iter().find(|fold| !fold.fits(&task.frame)) {
-        return Err(damaged(format!("fold `{}` was fitted to other inputs than this version computes", fold.name)));
+        return Err(damaged(format!(
+            "fold `{}` was fitted to other inputs than this version computes",
+            fold.name
+        )));
     }
     if shapes.is_some_and(|shapes| shapes != architecture(config, task)) {
-        return Err(damaged(format!("the networks in `{}` are not those of its experiment", artifact::WEIGHTS)));
+        return Err(damaged(format!(
+            "the networks in `{}` are not those of its experiment",
+            artifact::WEIGHTS
+        )));
     }
     Ok(fitted)
 }

@@ -42,7 +42,9 @@ pub enum SealError {
         run: PathBuf,
     },
     /// Occurs when a manifest is of a form that this program does not know.
-    #[error("`{path}` has schema {found}, this program reads {SCHEMA}; use the fadecast that wrote it, or train anew")]
+    #[error(
+        "`{path}` has schema {found}, this program reads {SCHEMA}; use the fadecast that wrote it, or train anew"
+    )]
     Schema {
         /// The manifest.
         path: PathBuf,
@@ -79,7 +81,9 @@ pub enum SealError {
         found: &'static str,
     },
     /// Occurs when a file is not the one that was hashed.
-    #[error("run `{run}` was tampered with or is damaged: the SHA-256 of `{file}` differs from that in {MANIFEST}")]
+    #[error(
+        "run `{run}` was tampered with or is damaged: the SHA-256 of `{file}` differs from that in {MANIFEST}"
+    )]
     Hash {
         /// The run.
         run: PathBuf,
@@ -215,20 +219,20 @@ fn read_plain(folder: &Path, name: &str, limit: u64) -> Result<Vec<u8>, SealErro
 mod tests {
     use super::*;
 
-    fn sealed(files: &[(&str, &str)]) -> Sealed {
-        let folder = tempfile::tempdir().unwrap().keep();
+    fn sealed(folder: &Path, files: &[(&str, &str)]) -> Sealed {
         file::create_folder(&folder.join("trees")).unwrap();
         file::write_atomic(&folder.join("trees/a.json"), b"{}").unwrap();
         file::write_atomic(&folder.join("model.json"), b"1").unwrap();
         let files = files.iter().map(|(name, bytes)| ((*name).into(), file::sha256_bytes(bytes.as_bytes())));
         let manifest = Manifest { files: files.collect(), ..crate::pipeline::manifest::tests::manifest() };
         file::write_json(&folder.join(MANIFEST), &manifest).unwrap();
-        Sealed::open(&folder).unwrap()
+        Sealed::open(folder).unwrap()
     }
 
     #[test]
     fn only_listed_files_that_are_as_they_were_are_read() {
-        let run = sealed(&[("trees/a.json", "{}"), ("model.json", "2")]);
+        let folder = tempfile::tempdir().unwrap();
+        let run = sealed(folder.path(), &[("trees/a.json", "{}"), ("model.json", "2")]);
         assert_eq!(run.read("trees/a.json").unwrap(), b"{}");
         let changed = run.read("model.json").unwrap_err();
         assert!(matches!(&changed, SealError::Hash { file, .. } if file == "model.json"), "{changed}");
@@ -238,14 +242,15 @@ mod tests {
 
     #[test]
     fn names_that_lead_out_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
         for name in ["../model.json", "/etc/hostname", "trees/../../x", "./model.json", "trees", ""] {
-            let error = sealed(&[(name, "")]).read(name).unwrap_err();
+            let error = sealed(folder.path(), &[(name, "")]).read(name).unwrap_err();
             assert!(matches!(error, SealError::Outside { .. }), "{name}: {error}");
         }
         #[cfg(unix)]
         for (link, to) in [("out.json", "/etc/hostname"), ("below", "trees")] {
-            let run = sealed(&[("out.json", ""), ("below/a.json", "{}")]);
-            std::os::unix::fs::symlink(to, run.folder.join(link)).unwrap();
+            let run = sealed(folder.path(), &[("out.json", ""), ("below/a.json", "{}")]);
+            std::os::unix::fs::symlink(to, folder.path().join(link)).unwrap();
             let name = if link == "below" { "below/a.json" } else { link };
             assert!(matches!(run.read(name), Err(SealError::Outside { found: "a link", .. })), "{name}");
         }
@@ -253,11 +258,13 @@ mod tests {
 
     #[test]
     fn another_schema_or_version_is_refused_with_its_number() {
-        let folder = sealed(&[]).folder;
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = temporary.path();
+        sealed(folder, &[]);
         let text = file::read_text(&folder.join(MANIFEST)).unwrap();
         let open = |text: String| {
             file::write_atomic(&folder.join(MANIFEST), text.as_bytes()).unwrap();
-            Sealed::open(&folder).unwrap_err()
+            Sealed::open(folder).unwrap_err()
         };
         let schema = open(text.replace("\"schema\": 1", "\"schema\": 2"));
         assert!(matches!(schema, SealError::Schema { found: 2, .. }), "{schema}");
@@ -265,14 +272,16 @@ mod tests {
         assert!(version.to_string().contains("0.0.9"), "{version}");
         assert!(open(text[..100].into()).to_string().contains(MANIFEST));
         file::remove_file(&folder.join(MANIFEST)).unwrap();
-        assert!(matches!(Sealed::open(&folder), Err(SealError::Absent { .. })));
+        assert!(matches!(Sealed::open(folder), Err(SealError::Absent { .. })));
     }
 
     #[test]
     fn a_file_beyond_all_measure_is_not_read() {
-        let folder = sealed(&[]).folder;
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = temporary.path();
+        sealed(folder, &[]);
         let endless = std::fs::File::options().write(true).open(folder.join(MANIFEST)).unwrap();
         endless.set_len(MOST_OF_MANIFEST + 1).unwrap();
-        assert!(matches!(Sealed::open(&folder), Err(SealError::TooLarge { .. })));
+        assert!(matches!(Sealed::open(folder), Err(SealError::TooLarge { .. })));
     }
 }

@@ -102,7 +102,9 @@ pub(crate) mod tests {
     fn a_manifest_reads_back_as_itself_and_refuses_what_it_does_not_know() {
         let text = serde_json::to_string(&manifest()).unwrap();
         assert_eq!(serde_json::from_str::<Manifest>(&text).unwrap(), manifest());
-        assert!(serde_json::from_str::<Manifest>(&text.replace("\"kind\":\"soh\"", "\"kind\":\"soc\"")).is_err());
+        assert!(
+            serde_json::from_str::<Manifest>(&text.replace("\"kind\":\"soh\"", "\"kind\":\"soc\"")).is_err()
+        );
         assert!(serde_json::from_str::<Manifest>(&text.replace("\"refused\"", "\"refusd\"")).is_err());
     }
 }

@@ -12,6 +12,7 @@
 //! A pipeline is complete: it needs no dataset, no frame and no experiment. `reference` computes it plainly in double
 //! precision, which is what `scorer`, ONNX and C are held to.
 
+mod check;
 pub mod manifest;
 mod reference;
 #[cfg(test)]
@@ -19,6 +20,8 @@ pub(crate) mod sample;
 pub mod scorer;
 
 use serde::{Deserialize, Serialize};
+
+pub use check::PipelineError;
 
 use crate::dataset::leakage::Source;
 use crate::model::calibration::Calibration;
