@@ -10,8 +10,10 @@ pub mod evaluate;
 pub mod experiment;
 pub mod experiments;
 pub mod explain;
+pub mod export;
 pub mod models;
 pub mod serve;
+pub mod predict;
 pub mod train;
 pub mod tune;
 
@@ -83,7 +85,9 @@ enum Command {
     Evaluate(evaluate::Args),
     Compare(compare::Args),
     Explain(explain::Args),
+    Export(export::Args),
     Serve(serve::Args),
+    Predict(predict::Args),
     #[command(subcommand)]
     Experiments(experiments::Command),
     #[command(subcommand)]
@@ -121,7 +125,9 @@ fn dispatch(command: &Command, globals: &Globals) -> anyhow::Result<()> {
         Command::Evaluate(a) => evaluate::run(a, globals),
         Command::Compare(a) => compare::run(a, globals),
         Command::Explain(a) => explain::run(a, globals),
+        Command::Export(a) => export::run(a, globals),
         Command::Serve(a) => serve::run(a, globals),
+        Command::Predict(a) => predict::run(a, globals),
         Command::Experiments(a) => experiments::run(a, globals),
         Command::Datasets(a) => datasets::run(a, globals),
         Command::Descriptors(a) => descriptors::run(a, globals),
