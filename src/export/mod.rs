@@ -22,8 +22,8 @@ mod sample_files;
 use std::fmt;
 use std::str::FromStr;
 
-use crate::pipeline::{Body, Part, Pipeline};
 use crate::pipeline::manifest::Manifest;
+use crate::pipeline::{Body, Part, Pipeline};
 
 /// A form of files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -220,9 +220,7 @@ fn normalisation(normalisation: Normalisation) -> Option<(&'static str, String)>
     let (epsilon, momentum) = (Normalisation::EPSILON, 1.0 - Normalisation::MOMENTUM);
     match normalisation {
         Normalisation::None => None,
-        Normalisation::Layer => {
-            Some(("LayerNormalization", format!("epsilon={epsilon}")))
-        }
+        Normalisation::Layer => Some(("LayerNormalization", format!("epsilon={epsilon}"))),
         Normalisation::Batch => {
             Some(("BatchNormalization", format!("momentum={momentum}, epsilon={epsilon}")))
         }
