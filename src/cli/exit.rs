@@ -7,6 +7,7 @@ use crate::device::DeviceError;
 use crate::experiment::ExperimentError;
 use crate::experiment::parse::ConfigError;
 use crate::experiment::search::SearchError;
+use crate::export::ExportError;
 use crate::simulate::FleetError;
 use crate::tuner::study::StudyError;
 
@@ -44,6 +45,7 @@ pub(super) fn code(error: &anyhow::Error) -> u8 {
                     || e.is::<DeviceError>()
                     || e.is::<FleetError>()
                     || e.is::<UnknownName>()
+                    || e.downcast_ref().is_some_and(is_of_export)
                     || e.downcast_ref().is_some_and(|e| matches!(e, StoreError::Name { .. }))
                     || e.downcast_ref()
                         .is_some_and(|e| matches!(e, ImportError::Store(StoreError::Name { .. })))
@@ -75,6 +77,11 @@ fn of_search(error: &SearchError) -> Option<u8> {
         | SearchError::Import(_) => Some(USAGE),
         SearchError::Study(_) => None,
     }
+}
+
+/// Returns whether other options would help: no level, format or name of that kind.
+fn is_of_export(error: &ExportError) -> bool {
+    !matches!(error, ExportError::SameName { .. } | ExportError::Library { .. })
 }
 
 #[cfg(test)]

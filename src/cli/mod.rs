@@ -11,6 +11,7 @@ pub mod experiment;
 pub mod experiments;
 pub mod explain;
 pub mod serve;
+pub mod export;
 pub mod train;
 pub mod tune;
 
@@ -83,6 +84,7 @@ enum Command {
     Compare(compare::Args),
     Explain(explain::Args),
     Serve(serve::Args),
+    Export(export::Args),
     #[command(subcommand)]
     Experiments(experiments::Command),
     #[command(subcommand)]
@@ -119,6 +121,7 @@ fn dispatch(command: &Command, globals: &Globals) -> anyhow::Result<()> {
         Command::Compare(a) => compare::run(a, globals),
         Command::Explain(a) => explain::run(a, globals),
         Command::Serve(a) => serve::run(a, globals),
+        Command::Export(a) => export::run(a, globals),
         Command::Experiments(a) => experiments::run(a, globals),
         Command::Datasets(a) => datasets::run(a, globals),
         Command::Descriptors(a) => descriptors::run(a, globals),

@@ -26,6 +26,7 @@ use crate::dataset::Cell;
 use crate::dataset::rows::RowBatch;
 use crate::pipeline::Pipeline;
 use crate::pipeline::manifest::RowsOf;
+use crate::pipeline::scorer::Scorer;
 
 /// Level of the interval where none is asked for.
 pub const LEVEL: f64 = 0.9;
@@ -55,13 +56,14 @@ impl Default for Settings {
 #[derive(Debug)]
 pub struct Predictor {
     pipeline: Pipeline,
+    scorer: Scorer,
     rows: RowsOf,
 }
 
 impl Predictor {
     /// Returns what answers with a pipeline, whose rows are made of raw cells as `rows` says.
     pub fn new(pipeline: Pipeline, rows: RowsOf) -> Self {
-        Self { pipeline, rows }
+        Self { scorer: Scorer::new(&pipeline), pipeline, rows }
     }
 
     /// Returns the model.
@@ -104,7 +106,11 @@ impl Predictor {
     /// `rows` `[row, input]`, NaN where missing; the labels `[row, width]`.
     pub fn score(&self, rows: &[f64]) -> Vec<f64> {
         let d = self.pipeline.inputs.len().max(1);
-        let some = |rows: &[f64]| rows.chunks(d).flat_map(|row| self.pipeline.reference(row)).collect();
+        let some = |rows: &[f64]| {
+            let mut labels = Vec::with_capacity(rows.len() / d * self.pipeline.width());
+            self.scorer.score(rows, &mut labels);
+            labels
+        };
         rows.par_chunks(d * ROWS_AT_A_TIME).map(some).collect::<Vec<Vec<f64>>>().concat()
     }
 
