@@ -7,6 +7,7 @@ use crate::device::DeviceError;
 use crate::experiment::ExperimentError;
 use crate::experiment::parse::ConfigError;
 use crate::experiment::search::SearchError;
+use crate::registry::RegistryError;
 use crate::simulate::FleetError;
 use crate::tuner::study::StudyError;
 
@@ -36,7 +37,14 @@ pub(super) fn code(error: &anyhow::Error) -> u8 {
     error
         .chain()
         .find_map(|e| {
-            e.downcast_ref().and_then(of_experiment).or_else(|| e.downcast_ref().and_then(of_search))
+            let of_registry = || match e.downcast_ref() {
+                Some(RegistryError::Experiment(e)) => of_experiment(e),
+                _ => None,
+            };
+            e.downcast_ref()
+                .and_then(of_experiment)
+                .or_else(|| e.downcast_ref().and_then(of_search))
+                .or_else(of_registry)
         })
         .unwrap_or_else(|| {
             let wrong = error.chain().any(|e| {

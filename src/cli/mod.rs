@@ -10,6 +10,7 @@ pub mod evaluate;
 pub mod experiment;
 pub mod experiments;
 pub mod explain;
+pub mod models;
 pub mod train;
 pub mod tune;
 
@@ -82,6 +83,8 @@ enum Command {
     Compare(compare::Args),
     Explain(explain::Args),
     #[command(subcommand)]
+    Models(models::Command),
+    #[command(subcommand)]
     Experiments(experiments::Command),
     #[command(subcommand)]
     Datasets(datasets::Command),
@@ -116,6 +119,7 @@ fn dispatch(command: &Command, globals: &Globals) -> anyhow::Result<()> {
         Command::Evaluate(a) => evaluate::run(a, globals),
         Command::Compare(a) => compare::run(a, globals),
         Command::Explain(a) => explain::run(a, globals),
+        Command::Models(a) => models::run(a, globals),
         Command::Experiments(a) => experiments::run(a, globals),
         Command::Datasets(a) => datasets::run(a, globals),
         Command::Descriptors(a) => descriptors::run(a, globals),

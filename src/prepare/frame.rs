@@ -308,29 +308,19 @@ impl Frame {
 /// Given discharges whose median is the level that counts as SoH 1: enough to outvote one after a rest.
 const LEVEL_DISCHARGES: usize = 5;
 
-/// Descriptors of the given begin of a cell, with their units.
-const GIVEN: [(&str, &str); 3] =
-    [(GIVEN_FADE_RATE, "1/(100 cycles)"), (GIVEN_PROGRESS, "1"), (GIVEN_PROGRESS_SQUARE, "1")];
-
-/// Descriptor of the given begin of a cell.
+/// Descriptors of the given begin of a cell: name, unit and sentence.
+const GIVEN: [(&str, &str, &str); 3] = [
+    (GIVEN_FADE_RATE, "1/(100 cycles)", "Fade of the given discharges by a line, relative to their mean."),
+    (GIVEN_PROGRESS, "1", "Discharges so far / 100, times given_fade_rate to the power of 0.4."),
+    (GIVEN_PROGRESS_SQUARE, "1", "Square of given_fade_progress."),
+];
 const GIVEN_FADE_RATE: &str = "given_fade_rate";
-
-/// Descriptor of the given begin of a cell.
 const GIVEN_PROGRESS: &str = "given_fade_progress";
-
-/// Descriptor: the square of [`GIVEN_PROGRESS`].
 const GIVEN_PROGRESS_SQUARE: &str = "given_fade_progress_square";
 
 /// Returns the sentence of a descriptor of the given begin of a cell; `None` for another one.
 pub fn given_doc(name: &str) -> Option<&'static str> {
-    match name {
-        GIVEN_FADE_RATE => {
-            Some("Fade of the given discharges by a least-squares line, relative to their mean.")
-        }
-        GIVEN_PROGRESS => Some("Discharges so far / 100, times given_fade_rate to the power of 0.4."),
-        GIVEN_PROGRESS_SQUARE => Some("Square of given_fade_progress."),
-        _ => None,
-    }
+    GIVEN.iter().find(|(known, ..)| *known == name).map(|(.., doc)| *doc)
 }
 
 /// Share of the early fade's spread that lasts, as an exponent: chosen by leave-one-out on the training cells of
@@ -356,8 +346,8 @@ fn descriptor_columns(config: &FrameConfig) -> Result<Vec<Column>, FrameError> {
     for pattern in config.inputs {
         let mut found: Vec<Column> = descriptor::matching(pattern).into_iter().map(empty_column).collect();
         if config.given > 0 {
-            let named = GIVEN.into_iter().filter(|(name, _)| descriptor::matches(pattern, name));
-            found.extend(named.map(|(name, unit)| column(name, unit, Source::PastLabel)));
+            let named = GIVEN.into_iter().filter(|(name, ..)| descriptor::matches(pattern, name));
+            found.extend(named.map(|(name, unit, _)| column(name, unit, Source::PastLabel)));
         }
         if found.is_empty() {
             return Err(unknown(pattern, descriptor::catalogue().map(|d| d.name)));
@@ -387,8 +377,8 @@ pub(super) fn unknown<'a>(pattern: &str, names: impl Iterator<Item = &'a str>) -
 }
 
 fn stress_column(name: &str) -> Option<Column> {
-    let given = GIVEN.iter().find(|(known, _)| *known == name);
-    let given = given.map(|(name, unit)| column(name, unit, Source::PastLabel));
+    let given = GIVEN.iter().find(|(known, ..)| *known == name);
+    let given = given.map(|(name, unit, _)| column(name, unit, Source::PastLabel));
     given.or_else(|| descriptor::find(name).map(empty_column))
 }
 
