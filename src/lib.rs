@@ -36,6 +36,12 @@ pub mod experiment;
 
 pub mod registry;
 
+pub mod export;
+
+pub mod predict;
+
+pub mod serve;
+
 pub mod report;
 
 pub mod cli;

@@ -12,6 +12,7 @@ pub mod leakage;
 pub mod pairing;
 pub mod quality;
 pub mod reader;
+pub mod rows;
 pub mod store;
 pub mod summary;
 pub mod table;

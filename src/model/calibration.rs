@@ -11,7 +11,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::softmax::softmax;
+use super::softmax::{softmax, softmax_in_place};
 
 /// Probability at which logarithms are clipped: the spacing of doubles at 1, as in the log-loss.
 const CLIP: f64 = f64::EPSILON;
@@ -115,15 +115,27 @@ impl CalibrationConfig {
 impl Calibration {
     /// Returns the calibrated probabilities of a row; they sum to 1. A row that is not finite stays as it is.
     pub fn apply(&self, row: &[f64]) -> Vec<f64> {
+        let mut row = row.to_vec();
+        self.correct(&mut row);
+        row
+    }
+
+    /// Replaces the probabilities of a row by the calibrated ones, as [`Calibration::apply`].
+    pub fn correct(&self, row: &mut [f64]) {
         if row.iter().any(|p| !p.is_finite()) {
-            return row.to_vec();
+            return;
         }
         match self {
-            Self::None => row.to_vec(),
-            Self::Temperature { temperature } => sharpened(&logarithms(row), 1.0 / temperature),
+            Self::None => {}
+            Self::Temperature { temperature } => {
+                row.iter_mut().for_each(|p| *p = 1.0 / temperature * logarithm(*p));
+                softmax_in_place(row);
+            }
             Self::Isotonic { classes, floor } => {
-                let stepped = classes.iter().zip(row).map(|(f, &p)| f.at(p).clamp(*floor, 1.0 - floor));
-                normalise(stepped.collect())
+                for (p, class) in row.iter_mut().zip(classes) {
+                    *p = class.at(*p).clamp(*floor, 1.0 - floor);
+                }
+                normalise(row);
             }
         }
     }
@@ -237,16 +249,20 @@ fn slopes(truth: &[usize], logs: &[Vec<f64>], sharpness: f64) -> (f64, f64) {
 }
 
 fn logarithms(row: &[f64]) -> Vec<f64> {
-    row.iter().map(|p| p.max(CLIP).ln()).collect()
+    row.iter().map(|&p| logarithm(p)).collect()
+}
+
+fn logarithm(p: f64) -> f64 {
+    p.max(CLIP).ln()
 }
 
 fn sharpened(logits: &[f64], sharpness: f64) -> Vec<f64> {
     softmax(&logits.iter().map(|z| sharpness * z).collect::<Vec<_>>())
 }
 
-fn normalise(row: Vec<f64>) -> Vec<f64> {
+fn normalise(row: &mut [f64]) {
     let sum: f64 = row.iter().sum();
-    row.into_iter().map(|p| p / sum).collect()
+    row.iter_mut().for_each(|p| *p /= sum);
 }
 
 #[cfg(test)]
@@ -339,6 +355,12 @@ mod tests {
         assert_eq!(fit(&[0], &[vec![f64::NAN, 0.5]]), row(0));
     }
 
+    fn normalised(row: [f64; 3]) -> Vec<f64> {
+        let mut row = row.map(|p| p + 1e-3);
+        normalise(&mut row);
+        row.to_vec()
+    }
+
     fn rows() -> impl Strategy<Value = Vec<(usize, [f64; 3])>> {
         prop::collection::vec((0usize..3, prop::array::uniform3(0.0..1.0f64)), 2..30)
     }
@@ -347,7 +369,7 @@ mod tests {
         #[test]
         fn probabilities_sum_to_1_and_temperature_keeps_the_order(rows in rows()) {
             let truth: Vec<usize> = rows.iter().map(|row| row.0).collect();
-            let p: Vec<Vec<f64>> = rows.iter().map(|row| normalise(row.1.map(|p| p + 1e-3).to_vec())).collect();
+            let p: Vec<Vec<f64>> = rows.iter().map(|row| normalised(row.1)).collect();
             for config in [CalibrationConfig::Temperature, CalibrationConfig::Isotonic] {
                 let fitted = config.fit(&truth, &p).unwrap();
                 for row in &p {
@@ -366,7 +388,7 @@ mod tests {
         #[test]
         fn temperature_never_worsens_the_loss_it_is_fitted_to(rows in rows()) {
             let truth: Vec<usize> = rows.iter().map(|row| row.0).collect();
-            let p: Vec<Vec<f64>> = rows.iter().map(|row| normalise(row.1.map(|p| p + 1e-3).to_vec())).collect();
+            let p: Vec<Vec<f64>> = rows.iter().map(|row| normalised(row.1)).collect();
             let fitted = CalibrationConfig::Temperature.fit(&truth, &p).unwrap();
             let loss = |p: &[Vec<f64>]| log_loss(&truth, p).unwrap();
             prop_assert!(loss(&apply(&fitted, &p)) <= loss(&p) + 1e-12);

@@ -13,12 +13,15 @@
 //! normalisations and the error function in `gelu`, where we have 1e-5 and the hyperbolic tangent. A file has no
 //! state of an optimiser, without which Keras starts its own afresh. Seen in Keras 3.0.5, 3.4.1, 3.8.0 and 3.15.1.
 
-use hdf5_pure::{
-    AttrValue, DType, Error, File, FileBuilder, FinishedGroup, FormatError, Group, GroupBuilder,
-};
+mod groups;
+mod pieces;
+
+use hdf5_pure::{DType, Error, File, FormatError, Group};
 use serde_json::{Value, json};
 
 use super::{Activation, Architecture, Normalisation, Slice};
+pub(crate) use groups::{LayerGroup, group_name, groups_h5};
+pub(crate) use pieces::pieces;
 
 /// Group of the variables of a layer and of the model; Keras before 3.5 wants it where it is empty, too.
 const VARIABLES: &str = "vars";
@@ -112,18 +115,9 @@ pub fn weights_h5(
     expect_length("weights", weights.len(), architecture.n_weights())?;
     expect_length("statistics", statistics.len(), architecture.initial_statistics().len())?;
     let numbers = [weights, statistics].concat();
-    let mut file = FileBuilder::new();
-    let mut all = file.create_group("layers");
-    for layer in &layers {
-        let mut group = all.create_group(&layer.name);
-        let own = variables(group.create_group(VARIABLES), &layer.name, &layer.variables, &numbers);
-        group.add_group(own);
-        all.add_group(group.finish());
-    }
-    file.add_group(all.finish());
-    let own = variables(file.create_group(VARIABLES), "sequential", &[], &numbers);
-    file.add_group(own);
-    file.finish().map_err(at("layers"))
+    let own = |slice: &Slice| (slice.shape.clone(), numbers[slice.range()].to_vec());
+    let group = |layer: &Layer| (layer.name.clone(), layer.variables.iter().map(own).collect());
+    groups_h5(&layers.iter().map(group).collect::<Vec<LayerGroup>>(), "sequential")
 }
 
 /// Reads the weights and running statistics of a member of `architecture` from the bytes of a `.weights.h5` file.
@@ -194,7 +188,7 @@ fn layers(architecture: &Architecture) -> Result<Vec<Layer>, KerasError> {
             let is_of = |slice: &&Slice| parts.iter().any(|part| slice.name == format!("layer{idx}.{part}"));
             numbers.iter().filter(is_of).cloned().collect()
         };
-        push(&mut layers, ("Dense", "dense"), d_out.to_string(), of(&["weight", "bias"]));
+        push(&mut layers, "Dense", d_out.to_string(), of(&["weight", "bias"]));
         if idx == network.hidden.len() {
             break;
         }
@@ -202,23 +196,17 @@ fn layers(architecture: &Architecture) -> Result<Vec<Layer>, KerasError> {
             let variables = of(&["norm_scale", "norm_shift", "mean", "variance"]);
             push(&mut layers, class, arguments, variables);
         }
-        push(&mut layers, ("Activation", "activation"), activation(network.activation).into(), Vec::new());
+        push(&mut layers, "Activation", activation(network.activation).into(), Vec::new());
         if network.dropout > 0.0 {
-            push(&mut layers, ("Dropout", "dropout"), network.dropout.to_string(), Vec::new());
+            push(&mut layers, "Dropout", network.dropout.to_string(), Vec::new());
         }
     }
     Ok(layers)
 }
 
-/// A class of Keras's layers and their group in a file.
-type Class = (&'static str, &'static str);
-
 /// Adds a layer, named after the layers of its class before it.
-fn push(layers: &mut Vec<Layer>, (class, group): Class, arguments: String, variables: Vec<Slice>) {
-    let name = match layers.iter().filter(|layer| layer.class == class).count() {
-        0 => group.into(),
-        n => format!("{group}_{n}"),
-    };
+fn push(layers: &mut Vec<Layer>, class: &'static str, arguments: String, variables: Vec<Slice>) {
+    let name = group_name(class, layers.iter().filter(|layer| layer.class == class).count());
     layers.push(Layer { class, arguments, name, variables });
 }
 
@@ -230,16 +218,13 @@ fn numbers(architecture: &Architecture) -> Vec<Slice> {
 }
 
 /// Returns the layer of a normalisation, and what Python makes it with.
-fn normalisation(normalisation: Normalisation) -> Option<(Class, String)> {
+fn normalisation(normalisation: Normalisation) -> Option<(&'static str, String)> {
     let (epsilon, momentum) = (Normalisation::EPSILON, 1.0 - Normalisation::MOMENTUM);
     match normalisation {
         Normalisation::None => None,
-        Normalisation::Layer => {
-            Some((("LayerNormalization", "layer_normalization"), format!("epsilon={epsilon}")))
-        }
+        Normalisation::Layer => Some(("LayerNormalization", format!("epsilon={epsilon}"))),
         Normalisation::Batch => {
-            let arguments = format!("momentum={momentum}, epsilon={epsilon}");
-            Some((("BatchNormalization", "batch_normalization"), arguments))
+            Some(("BatchNormalization", format!("momentum={momentum}, epsilon={epsilon}")))
         }
     }
 }
@@ -269,16 +254,6 @@ fn expect_a_chain(architecture: &Architecture) -> Result<(), KerasError> {
 
 fn expect_length(what: &'static str, found: usize, needed: usize) -> Result<(), KerasError> {
     if found == needed { Ok(()) } else { Err(KerasError::Length { what, found, needed }) }
-}
-
-/// Fills the group of a layer's variables, which Keras marks with the layer's name.
-fn variables(mut group: GroupBuilder, name: &str, slices: &[Slice], numbers: &[f32]) -> FinishedGroup {
-    group.set_attr("name", AttrValue::String(name.into()));
-    for (idx, slice) in slices.iter().enumerate() {
-        let dataset = group.create_dataset(&idx.to_string());
-        dataset.with_f32_data(&numbers[slice.range()]).with_shape(&shape(slice));
-    }
-    group.finish()
 }
 
 /// Expects at most `n` variables in the group of a layer, and no layers inside it.
@@ -334,6 +309,8 @@ mod tests {
     use serde::Deserialize;
 
     use super::*;
+    use hdf5_pure::{AttrValue, FileBuilder};
+
     use crate::device::Backend;
     use crate::model::{NetworkConfig, PriorConfig};
     use crate::physics::Law;

@@ -11,7 +11,7 @@
 use nalgebra::{Cholesky, DMatrix, DVector};
 use serde::{Deserialize, Serialize};
 
-use super::softmax::{log_sum_exp, softmax};
+use super::softmax::{log_sum_exp, softmax, softmax_in_place};
 
 /// Most Newton steps; a convex problem of this kind takes some ten.
 const STEPS: usize = 100;
@@ -149,11 +149,21 @@ impl Logistic {
 
     /// Returns the probabilities of a scaled row, which sum to 1.
     pub fn probabilities(&self, row: &[f64]) -> Vec<f64> {
-        let logit = |(coefficients, intercept): (&Vec<f64>, &f64)| {
-            coefficients.iter().zip(row).map(|(w, x)| w * x).sum::<f64>() + intercept
-        };
-        let logits: Vec<f64> = self.coefficients.iter().zip(&self.intercepts).map(logit).collect();
-        probabilities(&logits)
+        let mut probabilities = vec![0.0; self.n_classes()];
+        self.write_probabilities(row, &mut probabilities);
+        probabilities
+    }
+
+    /// Writes the probabilities of a scaled row, one a class.
+    pub fn write_probabilities(&self, row: &[f64], probabilities: &mut [f64]) {
+        // The first of two classes has the logit 0.
+        let first = probabilities.len() - self.intercepts.len();
+        probabilities[..first].fill(0.0);
+        let logits = self.coefficients.iter().zip(&self.intercepts);
+        for (to, (coefficients, intercept)) in probabilities[first..].iter_mut().zip(logits) {
+            *to = coefficients.iter().zip(row).map(|(w, x)| w * x).sum::<f64>() + intercept;
+        }
+        softmax_in_place(probabilities);
     }
 }
 

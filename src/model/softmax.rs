@@ -12,6 +12,14 @@ pub fn softmax<T: Copy + Into<f64>>(logits: &[T]) -> Vec<f64> {
     logits.iter().map(|&logit| (logit.into() - total).exp()).collect()
 }
 
+/// Replaces the logits of one row `[class]` by the probabilities of its classes.
+pub fn softmax_in_place(logits: &mut [f64]) {
+    let total = log_sum_exp(logits);
+    for logit in logits {
+        *logit = (*logit - total).exp();
+    }
+}
+
 /// Returns `ln sum exp(z)` of one row of logits `[class]`.
 pub fn log_sum_exp<T: Copy + Into<f64>>(logits: &[T]) -> f64 {
     let logits = || logits.iter().map(|&logit| logit.into());
@@ -37,6 +45,9 @@ mod tests {
             for (found, expected) in softmax(&logits).into_iter().zip(probabilities) {
                 assert!((found - expected).abs() < 1e-12, "{found} {expected}");
             }
+            let mut in_place = logits;
+            softmax_in_place(&mut in_place);
+            assert_eq!(in_place[..], softmax(&logits)[..]);
         }
     }
 

@@ -17,6 +17,7 @@ pub mod manifest;
 mod reference;
 #[cfg(test)]
 pub(crate) mod sample;
+pub mod scorer;
 
 use serde::{Deserialize, Serialize};
 

@@ -23,6 +23,41 @@ impl Inputs<'_> {
     }
 }
 
+impl Inputs<'_> {
+    /// Writes the scaled inputs of one row of a table, of which `columns` are positions, into `to` `[d_input]`.
+    pub fn row(self, row: &[f64], to: &mut [f32]) {
+        for (idx, (to, &column)) in to.iter_mut().zip(self.columns).enumerate() {
+            *to = self.scaler.scale(idx, row[column]) as f32;
+        }
+        to[self.columns.len()..].fill(0.0);
+    }
+
+    /// Writes the scaled input `idx` of neighbouring rows of a table `[row, column]` of `width` columns into `to`; where
+    /// there are fewer rows than places, the others become 0.
+    pub fn column(self, idx: usize, (table, width): (&[f64], usize), to: &mut [f32]) {
+        let Some(&column) = self.columns.get(idx) else {
+            to.fill(0.0);
+            return;
+        };
+        let Scaler { median, mean, sd } = self.scaler;
+        let (median, mean, sd) = (median[idx], mean[idx], sd[idx]);
+        for (rows, to) in table.chunks(GATHERED * width).zip(to.chunks_mut(GATHERED)) {
+            // Values are collected first, so that the division is one of vectors.
+            let mut values = [0.0; GATHERED];
+            for (value, row) in values.iter_mut().zip(rows.chunks_exact(width)) {
+                *value = row[column];
+            }
+            for (to, &value) in to.iter_mut().zip(&values) {
+                let value = if value.is_finite() { value } else { median };
+                *to = ((value - mean) / sd) as f32;
+            }
+        }
+    }
+}
+
+/// Rows whose values are collected before they are scaled.
+const GATHERED: usize = 16;
+
 /// Returns the scaled rows of a fold's part.
 ///
 /// `label` is what a row's output should be and how much it counts; a row without a label weighs nothing. `stress` is

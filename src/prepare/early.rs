@@ -90,7 +90,7 @@ fn row(cell_idx: usize, cell: &Cell, targets: &[Column], config: &EarlyConfig) -
 }
 
 /// Returns the cycle life [cycles]: as stated, else the cycle of the first capacity at the end of life.
-fn life(cell: &Cell) -> Option<f64> {
+pub fn life(cell: &Cell) -> Option<f64> {
     let observed = || {
         let reference = cell.facts.nominal_capacity_ah?;
         let discharges = pairing::discharges(cell);

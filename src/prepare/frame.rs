@@ -2,6 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+pub use super::given::given_doc;
+use super::given::{
+    GIVEN, GIVEN_FADE_RATE, GIVEN_PROGRESS, GIVEN_PROGRESS_SQUARE, PROGRESS_POWER, early_fade,
+};
 use crate::cell::{CellId, health};
 use crate::dataset::Cell;
 use crate::dataset::leakage::Source;
@@ -173,6 +177,19 @@ impl Frame {
     /// # Errors
     /// Every variant of [`FrameError`].
     pub fn new(cells: &[Cell], config: &FrameConfig) -> Result<Self, FrameError> {
+        Self::made(cells, config, true)
+    }
+
+    /// Makes the frame of `cells` to predict and not to learn from: a cell needs no capacity beyond those that are given,
+    /// and where its SoH 1 is unknown, that is NaN.
+    ///
+    /// # Errors
+    /// As [`Frame::new`].
+    pub fn unlabelled(cells: &[Cell], config: &FrameConfig) -> Result<Self, FrameError> {
+        Self::made(cells, config, false)
+    }
+
+    fn made(cells: &[Cell], config: &FrameConfig, is_lesson: bool) -> Result<Self, FrameError> {
         let is_table = cells.first().is_some_and(Cell::is_table);
         let mut frame = Self {
             inputs: if is_table { table_columns(&cells[0], config)? } else { descriptor_columns(config)? },
@@ -180,7 +197,7 @@ impl Frame {
             ..Self::default()
         };
         for cell in cells {
-            frame.push_cell(cell, config)?;
+            frame.push_cell(cell, config, is_lesson)?;
         }
         Ok(frame)
     }
@@ -221,7 +238,7 @@ impl Frame {
         rows.iter().map(|&row| columns.iter().map(|c| value(*c, row)).collect()).collect()
     }
 
-    fn push_cell(&mut self, cell: &Cell, config: &FrameConfig) -> Result<(), FrameError> {
+    fn push_cell(&mut self, cell: &Cell, config: &FrameConfig, is_lesson: bool) -> Result<(), FrameError> {
         let from = self.rows.len();
         let cell_idx = self.cells.len();
         if cell.is_table() {
@@ -231,15 +248,18 @@ impl Frame {
         }
         let usable: Vec<f64> =
             (from..self.rows.len()).map(|r| self.rows[r].truth).filter(|c| c.is_finite()).collect();
-        let needed = config.given.max(1) + 1;
+        let needed = if is_lesson { config.given.max(1) + 1 } else { config.given };
         if usable.len() < needed {
             return Err(FrameError::TooFewDischarges { cell: cell.id.clone(), found: usable.len(), needed });
         }
-        let given = &usable[..config.given.clamp(1, usable.len())];
+        let given = &usable[..config.given.max(1).min(usable.len())];
         let nominal = cell.facts.nominal_capacity_ah;
         let reference_ah = match config.reference {
             Reference::Given => median(&given[given.len().saturating_sub(LEVEL_DISCHARGES)..]),
-            Reference::Nominal => nominal.ok_or_else(|| FrameError::NoNominal { cell: cell.id.clone() })?,
+            Reference::Nominal if is_lesson => {
+                nominal.ok_or_else(|| FrameError::NoNominal { cell: cell.id.clone() })?
+            }
+            Reference::Nominal => nominal.unwrap_or(f64::NAN),
         };
         for row in &mut self.rows[from..] {
             row.label = health::soh(row.truth, reference_ah);
@@ -308,34 +328,10 @@ impl Frame {
 /// Given discharges whose median is the level that counts as SoH 1: enough to outvote one after a rest.
 const LEVEL_DISCHARGES: usize = 5;
 
-/// Descriptors of the given begin of a cell: name, unit and sentence.
-const GIVEN: [(&str, &str, &str); 3] = [
-    (GIVEN_FADE_RATE, "1/(100 cycles)", "Fade of the given discharges by a line, relative to their mean."),
-    (GIVEN_PROGRESS, "1", "Discharges so far / 100, times given_fade_rate to the power of 0.4."),
-    (GIVEN_PROGRESS_SQUARE, "1", "Square of given_fade_progress."),
-];
-const GIVEN_FADE_RATE: &str = "given_fade_rate";
-const GIVEN_PROGRESS: &str = "given_fade_progress";
-const GIVEN_PROGRESS_SQUARE: &str = "given_fade_progress_square";
-
-/// Returns the sentence of a descriptor of the given begin of a cell; `None` for another one.
-pub fn given_doc(name: &str) -> Option<&'static str> {
-    GIVEN.iter().find(|(known, ..)| *known == name).map(|(.., doc)| *doc)
-}
-
-/// Share of the early fade's spread that lasts, as an exponent: chosen by leave-one-out on the training cells of
-/// `nasa_trajectory` (0.4 in three of four, 0.3 in one).
-const PROGRESS_POWER: f64 = 0.4;
-
-/// Least early fade [1/(100 cycles)]; a cell that seems to gain fades by this.
-const LEAST_FADE: f64 = 1e-3;
-
-fn early_fade(given_ah: &[f64]) -> f64 {
-    let mean = given_ah.iter().sum::<f64>() / given_ah.len() as f64;
-    (-100.0 * slope(given_ah) / mean).max(LEAST_FADE)
-}
-
 fn median(values: &[f64]) -> f64 {
+    if values.is_empty() {
+        return f64::NAN;
+    }
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     0.5 * (sorted[(sorted.len() - 1) / 2] + sorted[sorted.len() / 2])
@@ -346,8 +342,8 @@ fn descriptor_columns(config: &FrameConfig) -> Result<Vec<Column>, FrameError> {
     for pattern in config.inputs {
         let mut found: Vec<Column> = descriptor::matching(pattern).into_iter().map(empty_column).collect();
         if config.given > 0 {
-            let named = GIVEN.into_iter().filter(|(name, ..)| descriptor::matches(pattern, name));
-            found.extend(named.map(|(name, unit, _)| column(name, unit, Source::PastLabel)));
+            let named = GIVEN.into_iter().filter(|(name, _)| descriptor::matches(pattern, name));
+            found.extend(named.map(|(name, unit)| column(name, unit, Source::PastLabel)));
         }
         if found.is_empty() {
             return Err(unknown(pattern, descriptor::catalogue().map(|d| d.name)));
@@ -377,8 +373,8 @@ pub(super) fn unknown<'a>(pattern: &str, names: impl Iterator<Item = &'a str>) -
 }
 
 fn stress_column(name: &str) -> Option<Column> {
-    let given = GIVEN.iter().find(|(known, ..)| *known == name);
-    let given = given.map(|(name, unit, _)| column(name, unit, Source::PastLabel));
+    let given = GIVEN.iter().find(|(known, _)| *known == name);
+    let given = given.map(|(name, unit)| column(name, unit, Source::PastLabel));
     given.or_else(|| descriptor::find(name).map(empty_column))
 }
 
@@ -388,14 +384,6 @@ fn empty_column(d: &'static Descriptor) -> Column {
 
 pub(super) fn column(name: &str, unit: &str, source: Source) -> Column {
     Column { name: name.into(), unit: unit.into(), source, values: Vec::new() }
-}
-
-/// Returns the least-squares slope of values against their position.
-fn slope(values: &[f64]) -> f64 {
-    let n = values.len() as f64;
-    let (x_mean, y_mean) = (0.5 * (n - 1.0), values.iter().sum::<f64>() / n);
-    let centred = || values.iter().enumerate().map(|(x, y)| (x as f64 - x_mean, y - y_mean));
-    centred().map(|(x, y)| x * y).sum::<f64>() / centred().map(|(x, _)| x * x).sum::<f64>()
 }
 
 #[cfg(test)]

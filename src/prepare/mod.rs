@@ -7,6 +7,7 @@ pub mod batch;
 pub mod early;
 pub mod folds;
 pub mod frame;
+mod given;
 pub mod nested;
 pub mod scale;
 pub mod select;
@@ -15,6 +16,7 @@ pub mod tier;
 
 pub use early::EarlyConfig;
 pub use frame::{Column, Frame, FrameConfig, FrameError, Quantity, Reference, Row};
+pub use given::given_doc;
 pub use nested::Part;
 pub use scale::Scaler;
 pub use select::{SelectConfig, SelectError, Selection};

@@ -185,6 +185,7 @@ impl Trained {
             interrupt: &interrupt,
             until: None,
             judge: false,
+            start: None,
             observe: &mut observe,
         };
         let fitted = Fitted::fit(&self.config, &self.task, context).unwrap();

@@ -1,5 +1,6 @@
-//! `fadecast models`: lists, shows, promotes, removes, verifies and migrates finished runs.
+//! `fadecast models`: lists, shows, promotes, removes, verifies, migrates and imports finished runs.
 
+pub mod import;
 mod list;
 mod migrate;
 mod promote;
@@ -13,7 +14,7 @@ use super::Globals;
 
 /// Keeps the finished runs below `models/`.
 #[derive(Debug, clap::Subcommand)]
-pub(super) enum Command {
+pub enum Command {
     /// Lists the finished runs: figure beside the best baseline, which is promoted, and why one cannot be served.
     List,
     /// Shows a run: its inputs, its interval, its figures and its model card.
@@ -26,11 +27,13 @@ pub(super) enum Command {
     Verify(Named),
     /// Makes a finished run of before the registry servable; it is evaluated again on its dataset.
     Migrate(Named),
+    /// Makes a run of a dense network that Keras or `PyTorch` trained.
+    Import(import::Args),
 }
 
 /// A run by its name.
 #[derive(Debug, clap::Args)]
-pub(super) struct Named {
+pub struct Named {
     /// Run folder, `models/NAME/latest`, `models/NAME/promoted`, or NAME (the promoted run, else the latest).
     run: PathBuf,
 }
@@ -39,7 +42,7 @@ pub(super) struct Named {
 ///
 /// # Errors
 /// Whatever the registry says.
-pub(super) fn run(command: &Command, globals: &Globals) -> anyhow::Result<()> {
+pub fn run(command: &Command, globals: &Globals) -> anyhow::Result<()> {
     match command {
         Command::List => list::run(globals),
         Command::Show(args) => show::run(&args.run, globals),
@@ -47,5 +50,6 @@ pub(super) fn run(command: &Command, globals: &Globals) -> anyhow::Result<()> {
         Command::Remove(args) => remove::run(args, globals),
         Command::Verify(args) => verify::run(&args.run, globals),
         Command::Migrate(args) => migrate::run(&args.run, globals),
+        Command::Import(args) => import::run(args, globals),
     }
 }

@@ -10,7 +10,7 @@ use crate::registry::shelf;
 
 /// Which run, for certain.
 #[derive(Debug, clap::Args)]
-pub(in crate::cli) struct Args {
+pub struct Args {
     /// Run folder, or `models/NAME/latest`.
     run: PathBuf,
     /// Deletes it; there is no way back.

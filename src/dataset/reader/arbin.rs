@@ -58,7 +58,7 @@ impl Reader for Arbin {
     }
 }
 
-fn read_cell(input: Input) -> Result<Vec<Cell>, ReadError> {
+pub(super) fn read_cell(input: Input) -> Result<Vec<Cell>, ReadError> {
     let sheet = Sheet::open(&input.path, input.bytes, &Layout::default())?;
     let mut picks = pick(&input.path, sheet.header(), ALIASES)?;
     picks.extend(named(&sheet, &["datetime"]).map(|column| Pick {

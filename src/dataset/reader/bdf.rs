@@ -60,7 +60,7 @@ impl Reader for Bdf {
     }
 }
 
-fn read_cell(input: Input) -> Result<Vec<Cell>, ReadError> {
+pub(super) fn read_cell(input: Input) -> Result<Vec<Cell>, ReadError> {
     let series = if input.bytes.starts_with(b"PAR1") {
         parquet_or_damaged(&input.path, input.bytes)?
     } else {

@@ -139,7 +139,19 @@ pub fn read_variables(
         });
     }
     let limits = mat5::Limits { unread_fields: unread, ..mat5::Limits::default() };
-    mat5::parse_within(&bytes, &limits).map_err(|e| match e.place() {
+    read_variables_within(path, &bytes, &limits)
+}
+
+/// Reads the variables of a file of version 5 to 7, in the order of the file.
+///
+/// # Errors
+/// [`ReadError::Format`] for another file, [`ReadError::Damaged`] for a broken one and one beyond the limits.
+pub fn read_variables_within(
+    path: &Path,
+    bytes: &[u8],
+    limits: &mat5::Limits,
+) -> Result<Vec<(String, Value)>, ReadError> {
+    mat5::parse_within(bytes, limits).map_err(|e| match e.place() {
         Some(place) => {
             ReadError::Damaged { path: path.into(), place: place.to_string(), found: e.to_string() }
         }

@@ -21,6 +21,7 @@ pub mod nasa_csv;
 pub mod nasa_facts;
 pub mod nasa_flat;
 pub mod registry;
+pub mod upload;
 
 mod collect;
 mod delimited;

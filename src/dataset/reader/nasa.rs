@@ -17,7 +17,7 @@ use crate::cell::{CellId, Phase};
 use crate::dataset::{Cell, Record, Samples, Spectrum};
 
 /// Fields that no table has a column for, a third of a file: set points, and raw channels of the impedance bridge.
-const UNREAD: [&str; 8] = [
+pub(super) const UNREAD: [&str; 8] = [
     "Voltage_charge",
     "Current_charge",
     "Voltage_load",
@@ -127,9 +127,25 @@ pub(super) fn samples(columns: [Vec<f64>; 4], notes: &mut Vec<String>) -> Sample
 }
 
 fn cells(path: &Path, bytes: Vec<u8>, options: &ReadOptions) -> Result<Vec<Cell>, ReadError> {
+    chosen(path, read_variables(path, bytes, &UNREAD)?, options)
+}
+
+/// Returns the cells of a file's variables.
+///
+/// # Errors
+/// [`ReadError::NoCell`].
+pub(super) fn of_variables(path: &Path, variables: Vec<(String, Value)>) -> Result<Vec<Cell>, ReadError> {
+    chosen(path, variables, &ReadOptions::default())
+}
+
+fn chosen(
+    path: &Path,
+    variables: Vec<(String, Value)>,
+    options: &ReadOptions,
+) -> Result<Vec<Cell>, ReadError> {
     let mut cells = Vec::new();
     let mut others = Vec::new();
-    for (name, mut value) in read_variables(path, bytes, &UNREAD)? {
+    for (name, mut value) in variables {
         let Some(cycle) = value.take_field(0, "cycle").filter(|c| c.as_struct().is_some()) else {
             others.push(format!("`{name}` ({})", value.describe()));
             continue;

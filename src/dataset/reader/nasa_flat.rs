@@ -61,7 +61,7 @@ impl Reader for NasaFlat {
     }
 }
 
-fn cells(path: &Path, bytes: &[u8], options: &ReadOptions) -> Result<Vec<Cell>, ReadError> {
+pub(super) fn cells(path: &Path, bytes: &[u8], options: &ReadOptions) -> Result<Vec<Cell>, ReadError> {
     let mut rows = csv::ReaderBuilder::new().flexible(true).from_reader(bytes);
     let head = rows.byte_headers().map_err(|e| broken(path, &e))?.clone();
     let positions = positions(path, &head, COLUMNS)?;

@@ -13,6 +13,7 @@
 
 mod boosted;
 mod config;
+pub mod flat;
 mod stored;
 
 pub use boosted::Trees;

@@ -17,7 +17,7 @@ use crate::model::{Architecture, ModelError, PriorStart};
 use crate::seed::Seed;
 use crate::train::loss::{Loss, Objective};
 use crate::train::optimizer::OptimizerConfig;
-pub use fused::Fused;
+pub use fused::{Block, Forward, Fused};
 pub use tensor::Packed;
 
 /// What an engine is made from.

@@ -21,6 +21,19 @@ pub(super) fn activate<S: Simd>(simd: S, activation: Activation, sums: &mut [f32
     }
 }
 
+/// Replaces sums by activations where no slope is asked for; their number is one of whole vectors.
+#[inline(always)]
+pub(super) fn apply<S: Simd>(simd: S, activation: Activation, sums: &mut [f32]) {
+    match activation {
+        Activation::Relu => values::<S, Relu>(simd, sums),
+        Activation::Tanh => values::<S, Tanh>(simd, sums),
+        Activation::Gelu => values::<S, Gelu>(simd, sums),
+        Activation::Silu => values::<S, Silu>(simd, sums),
+        Activation::Sigmoid => values::<S, Sigmoid>(simd, sums),
+        Activation::Softplus => values::<S, Softplus>(simd, sums),
+    }
+}
+
 /// An activation. A trait and no closures: a closure is compiled apart, where each vector instruction is a call.
 trait Curve {
     /// Returns value and slope at `x`.
@@ -32,6 +45,13 @@ fn each<S: Simd, C: Curve>(simd: S, sums: &mut [f32], slopes: &mut [f32]) {
     let sums = S::as_mut_simd_f32s(sums).0;
     for (sum, slope) in sums.iter_mut().zip(S::as_mut_simd_f32s(slopes).0) {
         (*sum, *slope) = C::at(simd, *sum);
+    }
+}
+
+#[inline(always)]
+fn values<S: Simd, C: Curve>(simd: S, sums: &mut [f32]) {
+    for sum in S::as_mut_simd_f32s(sums).0 {
+        *sum = C::at(simd, *sum).0;
     }
 }
 

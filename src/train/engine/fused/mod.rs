@@ -10,11 +10,14 @@
 
 mod activate;
 mod buffer;
+mod forward;
 mod head;
+mod lanes;
 mod matmul;
 mod normalise;
 mod pass;
 mod plan;
+mod single;
 mod update;
 mod workspace;
 
@@ -24,6 +27,7 @@ use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 pub(super) use activate::GELU;
+pub use forward::{Block, Forward};
 
 use super::dropout::Masks;
 use super::{Engine, MemberState, MemberStep, Population, Rows};

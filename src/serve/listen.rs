@@ -1,0 +1,231 @@
+//! Connections: accepted up to a number, read not slower than allowed, finished before the server ends.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use hyper::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{sleep, timeout};
+
+use super::guard::Peer;
+use super::hosted::Offer;
+use super::refusal::Refusal;
+use super::router::router;
+use super::service::Service;
+use super::settings::{ServeError, Settings};
+use super::stop::{Stop, unless};
+use super::{Say, reload};
+
+/// Connections beyond the limit that are told so; those beyond these are closed without a word.
+const TOLD: usize = 64;
+
+/// Time in which a connection beyond the limit must have closed after it was told.
+const TOLD_WITHIN: Duration = Duration::from_secs(1);
+
+/// Time in which what lies in the system's buffers when the server stops is read: requests that were sent before.
+const LINGER: Duration = Duration::from_millis(100);
+
+/// Rest before the next connection where the system has no more files for one.
+const REST: Duration = Duration::from_millis(50);
+
+/// Longest header of a request, and least buffer of a connection [bytes].
+const MAX_HEADER: usize = 32 << 10;
+
+/// A server that listens, with its models loaded.
+pub struct Server {
+    listener: TcpListener,
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    graceful: GracefulShutdown,
+}
+
+/// How a server ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// Every accepted request was answered.
+    Drained,
+    /// The time for it was over.
+    TimedOut,
+    /// It was told to stop a second time.
+    Told,
+}
+
+/// What all connections share.
+struct Shared {
+    service: Arc<Service>,
+    router: Router,
+    protocol: http1::Builder,
+    places: Arc<Semaphore>,
+    told: Arc<Semaphore>,
+}
+
+impl Server {
+    /// Listens, then loads the models: connections made meanwhile wait in the system's queue.
+    ///
+    /// # Errors
+    /// [`ServeError`].
+    pub async fn bind(settings: Settings, offers: Vec<Offer>, say: Say) -> Result<Self, ServeError> {
+        settings.check()?;
+        let listen = settings.listen;
+        let failed = |source| ServeError::Listen { listen, source };
+        let listener = TcpListener::bind(listen).await.map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        let service = Arc::new(Service::start(settings, offers, say)?);
+        let shared = Arc::new(Shared::new(service));
+        Ok(Self { listener, address, shared, graceful: GracefulShutdown::new() })
+    }
+
+    /// Returns the address that it listens on.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until it is asked to stop, then answers what it has accepted.
+    pub async fn serve(self, mut stop: Stop) -> Ended {
+        let Self { listener, address, shared, graceful } = self;
+        let service = Arc::clone(&shared.service);
+        (service.say)(&started(&service, address));
+        let reloading = tokio::spawn(reload::watch(Arc::clone(&service)));
+        unless(accept(&listener, &shared, &graceful), stop.asked(1)).await;
+        service.drain();
+        reloading.abort();
+        // Connections that the system has made, but that we have not seen yet.
+        while let Ok(Ok((stream, peer))) = timeout(Duration::ZERO, listener.accept()).await {
+            shared.connect(stream, peer, &graceful);
+        }
+        drop(listener);
+        (service.say)(&format!("stopping: {} connections to finish", graceful.count()));
+        let ended = drain(graceful, service.settings.drain, &mut stop).await;
+        (service.say)(ended.text());
+        ended
+    }
+}
+
+impl Ended {
+    fn text(self) -> &'static str {
+        match self {
+            Self::Drained => "stopped: every accepted request was answered",
+            Self::TimedOut => "stopped: some connections did not finish in time",
+            Self::Told => "stopped at once, as told twice",
+        }
+    }
+}
+
+fn started(service: &Service, address: SocketAddr) -> String {
+    let models =
+        service.models.iter().map(|hosted| format!("{} ({})", hosted.name, hosted.model().card().run));
+    let token = if service.settings.token.is_some() { "token needed" } else { "no token" };
+    format!("serving http://{address} · {} · {token}", models.collect::<Vec<_>>().join(", "))
+}
+
+/// Waits for all connections, not longer than `limit` and until it is asked a second time.
+async fn drain(graceful: GracefulShutdown, limit: Duration, stop: &mut Stop) -> Ended {
+    let finish = async {
+        sleep(LINGER).await;
+        graceful.shutdown().await;
+    };
+    match unless(timeout(limit, finish), stop.asked(2)).await {
+        Some(Ok(())) => Ended::Drained,
+        Some(Err(_)) => Ended::TimedOut,
+        None => Ended::Told,
+    }
+}
+
+/// Accepts connections for ever.
+async fn accept(listener: &TcpListener, shared: &Arc<Shared>, graceful: &GracefulShutdown) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) => shared.connect(stream, peer, graceful),
+            Err(_) => sleep(REST).await,
+        }
+    }
+}
+
+impl Shared {
+    fn new(service: Arc<Service>) -> Self {
+        let mut protocol = http1::Builder::new();
+        protocol
+            .timer(TokioTimer::new())
+            .header_read_timeout(service.settings.header_timeout)
+            .max_buf_size(MAX_HEADER);
+        let router = router(Arc::clone(&service));
+        let places = Arc::new(Semaphore::new(service.settings.max_connections));
+        Self { service, router, protocol, places, told: Arc::new(Semaphore::new(TOLD)) }
+    }
+
+    /// Serves a connection, where there is a place for it.
+    fn connect(self: &Arc<Self>, stream: TcpStream, peer: SocketAddr, graceful: &GracefulShutdown) {
+        // Answers are small: they must not wait for a packet to fill.
+        let _ = stream.set_nodelay(true);
+        if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
+            self.serve(stream, peer, place, graceful);
+        } else if let Ok(place) = Arc::clone(&self.told).try_acquire_owned() {
+            self.refuse(stream, place);
+        }
+    }
+
+    fn serve(
+        self: &Arc<Self>,
+        stream: TcpStream,
+        peer: SocketAddr,
+        place: OwnedSemaphorePermit,
+        graceful: &GracefulShutdown,
+    ) {
+        let routes = TowerToHyperService::new(self.router.clone());
+        let serve = service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(Peer(peer));
+            routes.call(request)
+        });
+        let connection = self.protocol.serve_connection(TokioIo::new(stream), serve);
+        let connection = graceful.watch(connection);
+        let open = self.service.metrics.connections.clone();
+        open.inc();
+        tokio::spawn(async move {
+            // A connection that breaks off is its client's affair.
+            let _ = connection.await;
+            open.dec();
+            drop(place);
+        });
+    }
+
+    /// Tells a connection beyond the limit so.
+    fn refuse(&self, stream: TcpStream, place: OwnedSemaphorePermit) {
+        self.service.metrics.rejected("connections");
+        tokio::spawn(async move {
+            let _ = timeout(TOLD_WITHIN, tell(&stream)).await;
+            drop(place);
+        });
+    }
+}
+
+/// Says that there are too many connections, whatever is asked, and reads on until the client has closed.
+///
+/// A connection that is closed with bytes unread is reset, and what it was told may be lost.
+async fn tell(stream: &TcpStream) -> io::Result<()> {
+    let refusal = Refusal::new(503, "connections", "too many connections; ask again in a second");
+    let body = refusal.body().to_string();
+    let head = "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\nretry-after: 1\r\nconnection: close";
+    let text = format!("{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+    // A new connection's buffer is empty: all of it fits.
+    stream.writable().await?;
+    stream.try_write(text.as_bytes())?;
+    let mut unread = [0; 4096];
+    loop {
+        stream.readable().await?;
+        match stream.try_read(&mut unread) {
+            Ok(0) => return Ok(()),
+            Err(e) if e.kind() != io::ErrorKind::WouldBlock => return Err(e),
+            _ => {}
+        }
+    }
+}
