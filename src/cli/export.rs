@@ -29,8 +29,8 @@ pub(super) struct Args {
     /// C: weights of 8 bits.
     #[arg(long)]
     int8: bool,
-    /// Keras: one network (`B0005/seed0`) instead of the mean over all.
-    #[arg(long, value_name = "FOLD/SEED")]
+    /// Keras: one network instead of the mean over all.
+    #[arg(long, value_name = "FOLD/seedK")]
     member: Option<String>,
 }
 
@@ -41,8 +41,8 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, globals: &Globals) -> anyhow::Result<()> {
     let loaded = registry::load(&globals.root, &args.run)?;
     let name = stem(&args.out).with_context(|| format!("`{}` names no file", args.out.display()))?;
-    let member = args.member.clone();
-    let options = Options { name, level: args.level, packed: args.packed, int8: args.int8, member };
+    let Args { level, packed, int8, .. } = *args;
+    let options = Options { name, level, packed, int8, member: args.member.clone() };
     let exported = export(&loaded.pipeline, &loaded.manifest, args.format, &options)?;
     if let Some(folder) = args.out.parent() {
         file::create_folder(folder)?;
@@ -76,7 +76,8 @@ fn as_text(paths: &[PathBuf], exported: &Exported) -> String {
     };
     let files: String = paths.iter().zip(&exported.files).map(file).collect();
     let notes: String = exported.notes.iter().map(|note| format!("note      {note}\n")).collect();
-    let left_out: String = exported.left_out.iter().map(|sentence| format!("left out  {sentence}\n")).collect();
+    let left_out: String =
+        exported.left_out.iter().map(|sentence| format!("left out  {sentence}\n")).collect();
     files + &notes + &left_out
 }
 
