@@ -8,6 +8,7 @@ use crate::experiment::ExperimentError;
 use crate::experiment::parse::ConfigError;
 use crate::experiment::search::SearchError;
 use crate::export::ExportError;
+use crate::predict::PredictError;
 use crate::simulate::FleetError;
 use crate::tuner::study::StudyError;
 
@@ -37,7 +38,11 @@ pub(super) fn code(error: &anyhow::Error) -> u8 {
     error
         .chain()
         .find_map(|e| {
-            e.downcast_ref().and_then(of_experiment).or_else(|| e.downcast_ref().and_then(of_search))
+            let predict = || e.downcast_ref().and_then(of_predict);
+            e.downcast_ref()
+                .and_then(of_experiment)
+                .or_else(|| e.downcast_ref().and_then(of_search))
+                .or_else(predict)
         })
         .unwrap_or_else(|| {
             let wrong = error.chain().any(|e| {
@@ -65,6 +70,14 @@ fn of_experiment(error: &ExperimentError) -> Option<u8> {
         | ExperimentError::Device(_)
         | ExperimentError::UnknownCell { .. }
         | ExperimentError::UnexplainedCell { .. } => Some(USAGE),
+        _ => None,
+    }
+}
+
+fn of_predict(error: &PredictError) -> Option<u8> {
+    match error {
+        PredictError::Interrupted => Some(INTERRUPTED),
+        PredictError::Level { .. } => Some(USAGE),
         _ => None,
     }
 }

@@ -26,12 +26,15 @@ pub(super) struct Args {
     /// ONNX: one input of all numbers of a row instead of one an input.
     #[arg(long)]
     packed: bool,
-    /// C: weights of 8 bits.
+    /// C: weights of 8 bits; says what they lose.
     #[arg(long)]
     int8: bool,
     /// Keras: one network instead of the mean over all.
     #[arg(long, value_name = "FOLD/seedK")]
     member: Option<String>,
+    /// C: numbers of 64 bits instead of 32.
+    #[arg(long)]
+    double: bool,
 }
 
 /// Runs the verb.
@@ -41,8 +44,9 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, globals: &Globals) -> anyhow::Result<()> {
     let loaded = registry::load(&globals.root, &args.run)?;
     let name = stem(&args.out).with_context(|| format!("`{}` names no file", args.out.display()))?;
-    let Args { level, packed, int8, .. } = *args;
-    let options = Options { name, level, packed, int8, member: args.member.clone() };
+    let Args { level, packed, int8, double, .. } = *args;
+    let member = args.member.clone();
+    let options = Options { name, level, packed, int8, double, member, ..Options::default() };
     let exported = export(&loaded.pipeline, &loaded.manifest, args.format, &options)?;
     if let Some(folder) = args.out.parent() {
         file::create_folder(folder)?;

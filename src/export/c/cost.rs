@@ -8,7 +8,7 @@ use std::ops::{Add, AddAssign, Mul};
 pub struct Cost {
     /// Additions, subtractions, multiplications and divisions of numbers with a point; a product that is added is two.
     pub operations: usize,
-    /// Comparisons in trees.
+    /// Comparisons in trees and isotonic calibrations.
     pub comparisons: usize,
     /// Calls of `<math.h>` by function (`expf`).
     pub calls: BTreeMap<&'static str, usize>,

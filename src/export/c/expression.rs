@@ -110,6 +110,14 @@ impl Expression {
         }
     }
 
+    /// Returns `x` where this is `1 / x`.
+    fn inverse(&self) -> Option<Self> {
+        match &*self.node {
+            Node::Quotient(one, x) if one.number() == Some(1.0) => Some(x.clone()),
+            _ => None,
+        }
+    }
+
     /// Returns its value.
     pub(super) fn value(&self, theta: &[f64], stress: &[f64]) -> f64 {
         let of = |e: &Self| e.value(theta, stress);
@@ -138,6 +146,7 @@ impl Expression {
             (Some(1.0), None) => other,
             (None, Some(1.0)) => self,
             (None, Some(_)) => other.times(self),
+            _ if other.inverse().is_some() => other.inverse().map_or(other.clone(), |divisor| self.over(divisor)),
             _ => Self { kind: self.kind.and(other.kind), node: Rc::new(Node::Product(self, other)) },
         }
     }
@@ -159,6 +168,10 @@ impl Expression {
             (_, Node::Product(a, b)) => {
                 let ([p, s, r], [q, t, u]) = (a.clone().factors(), b.clone().factors());
                 [p.times(q), s.times(t), r.times(u)]
+            }
+            (Kind::Both, Node::Quotient(a, b)) => {
+                let [p, s, r] = a.clone().factors();
+                [p, s, r.over(b.clone())]
             }
             (Kind::Stress, _) => [one(), self, one()],
             (Kind::Both, _) => [one(), one(), self],

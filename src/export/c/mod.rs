@@ -90,7 +90,7 @@ pub fn generate(pipeline: &Pipeline, options: &Options) -> Result<Code, ExportEr
         stack_bytes: below + pipeline.width() * precision.bytes(),
         input_bytes: pipeline.inputs.len() * precision.bytes(),
         output_bytes: header::output_bytes(pipeline, precision),
-        cost: unit.cost.clone(),
+        cost: unit.cost.clone() + source::cost(pipeline),
         loss: options.int8.then(|| loss(&folded, &options.rows)),
     };
     let score = pipeline.interval.as_ref().and_then(|interval| interval.score(options.level));

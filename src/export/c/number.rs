@@ -32,6 +32,14 @@ impl Precision {
         }
     }
 
+    /// Returns the logarithm to base 10 of the largest number.
+    pub(super) fn decades(self) -> f64 {
+        match self {
+            Self::Single => f64::from(f32::MAX_10_EXP),
+            Self::Double => f64::from(f64::MAX_10_EXP),
+        }
+    }
+
     /// Returns a number as a constant, the nearest one of this precision.
     pub(super) fn literal(self, value: f64) -> String {
         match self {

@@ -27,10 +27,14 @@ impl Report {
         let calls: Vec<String> = calls.iter().map(|(function, n)| format!("{n} {function}")).collect();
         let calls = if calls.is_empty() { "none".to_owned() } else { calls.join(", ") };
         let structs = format!("{} bytes of inputs, {} of outputs", self.input_bytes, self.output_bytes);
+        let in_trees = match comparisons {
+            0 => String::new(),
+            n => format!(", {n} comparisons at most"),
+        };
         let mut lines = vec![
             format!("Flash: {} bytes of constants, beside the code.", self.constants_bytes),
             format!("RAM: no static byte; {structs}; {} bytes of arrays on the stack.", self.stack_bytes),
-            format!("A prediction: {operations} operations, {comparisons} comparisons in trees at most."),
+            format!("A prediction: {operations} operations{in_trees}."),
             format!("Calls of <math.h>: {calls}."),
         ];
         if let Some(Loss { max, rms, n_rows }) = self.loss {
