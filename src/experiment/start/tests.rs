@@ -130,14 +130,16 @@ fn a_paused_fine_tuning_ends_like_one_that_was_not() {
     let ExperimentError::Interrupted { run } = paused else { panic!("{paused}") };
     let (folder, state) = RunFolder::open(root, &run).unwrap();
     let own = folder.config().unwrap();
-    let stamp = ("", "");
-    let context = || RunContext { root, stamp, backend: Backend::Flex, interrupt: &never, observe: &mut () };
+    let resume = |state, config: &ExperimentConfig| {
+        let (backend, interrupt, observe) = (Backend::Flex, &never, &mut ());
+        run::resume(&folder, state, config, &task, RunContext { root, stamp: ("", ""), backend, interrupt, observe })
+    };
     // Weights of another run are no continuation of this one.
     let mut other = own.clone();
     other.start.as_mut().unwrap().sha256 = Some("ab".repeat(32));
-    let error = run::resume(&folder, state.clone(), &other, &task, context()).unwrap_err();
+    let error = resume(state.clone(), &other).unwrap_err();
     assert!(matches!(error, ExperimentError::Start(StartError::Changed { .. })), "{error}");
-    let resumed = run::resume(&folder, state, &own, &task, context()).unwrap();
+    let resumed = resume(state, &own).unwrap();
     let straight = carry_out(root, (&config, &task), &never, &mut ()).unwrap();
     assert_eq!(resumed.metrics, straight.metrics);
     assert_eq!(weights(root, folder.path()), weights(root, &straight.run));
