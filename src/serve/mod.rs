@@ -13,9 +13,9 @@ mod answer;
 mod batch;
 mod body;
 mod forecast;
+mod form;
 #[cfg(test)]
 mod fuzz;
-mod form;
 mod guard;
 mod hosted;
 mod listen;
@@ -35,10 +35,10 @@ mod service;
 mod settings;
 mod source;
 mod stop;
+mod table;
 #[cfg(test)]
 mod tests;
 mod token;
-mod unit;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
