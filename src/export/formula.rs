@@ -158,7 +158,8 @@ pub(crate) mod tests {
                 assert_eq!(self.take(&[')']), Some(')'));
                 return value;
             }
-            let is_exponent = |at: usize| self.rest[..at].ends_with('e') && self.rest.as_bytes()[0].is_ascii_digit();
+            let is_exponent =
+                |at: usize| self.rest[..at].ends_with('e') && self.rest.as_bytes()[0].is_ascii_digit();
             let ends = |(at, c): (usize, char)| {
                 let inside = c.is_ascii_alphanumeric() || "._".contains(c) || (c == '-' && is_exponent(at));
                 (!inside).then_some(at)

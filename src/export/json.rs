@@ -233,7 +233,9 @@ mod tests {
                 let own = sums.iter().sum::<f64>() / n;
                 let spread = sums.iter().map(|s| (s - own).powi(2)).sum::<f64>() / n;
                 let is_batch = body["normalisation"] == "batch";
-                let of = |name: &str, own: f64| if is_batch { numbers(&layer[name]) } else { vec![own; sums.len()] };
+                let of = |name: &str, own: f64| {
+                    if is_batch { numbers(&layer[name]) } else { vec![own; sums.len()] }
+                };
                 let (mean, variance) = (of("mean", own), of("variance", spread));
                 let (scale, shift) = (numbers(&layer["norm_scale"]), numbers(&layer["norm_shift"]));
                 for (j, sum) in sums.iter_mut().enumerate() {
@@ -246,7 +248,9 @@ mod tests {
             let active = sums.iter().map(|&s| match body["activation"].as_str().unwrap() {
                 "relu" => s.max(0.0),
                 "tanh" => s.tanh(),
-                "gelu" => s * sigmoid(2.0 * (2.0 / std::f64::consts::PI).sqrt() * (s + 0.044_715 * s.powi(3))),
+                "gelu" => {
+                    s * sigmoid(2.0 * (2.0 / std::f64::consts::PI).sqrt() * (s + 0.044_715 * s.powi(3)))
+                }
                 "silu" => s * sigmoid(s),
                 "sigmoid" => sigmoid(s),
                 _ => s.exp().ln_1p(),
@@ -263,14 +267,16 @@ mod tests {
         let (center, spread) = (numbers(&scaler["mean"]), numbers(&scaler["sd"]));
         let x = at(row, &part["columns"], &scaler["median"]).into_iter().zip(center).zip(spread);
         let x: Vec<f64> = x.map(|((v, mean), sd)| (v - mean) / sd).collect();
-        let unscale = |o: f64| part["label"]["mean"].as_f64().unwrap() + part["label"]["sd"].as_f64().unwrap() * o;
+        let unscale =
+            |o: f64| part["label"]["mean"].as_f64().unwrap() + part["label"]["sd"].as_f64().unwrap() * o;
         let dot = |weights: &Value| numbers(weights).iter().zip(&x).map(|(w, x)| w * x).sum::<f64>();
         let label = match body["kind"].as_str().unwrap() {
             "law" => vec![law(own, &own["parameters"], part, row)],
             "linear" => vec![unscale(body["intercept"].as_f64().unwrap() + dot(&body["weights"]))],
             "logistic" => {
                 let rows = body["coefficients"].as_array().unwrap().iter().zip(numbers(&body["intercepts"]));
-                let mut logits: Vec<f64> = rows.map(|(weights, intercept)| dot(weights) + intercept).collect();
+                let mut logits: Vec<f64> =
+                    rows.map(|(weights, intercept)| dot(weights) + intercept).collect();
                 if logits.len() == 1 {
                     logits.insert(0, 0.0);
                 }
@@ -285,7 +291,8 @@ mod tests {
                         (true, _) => softmax(&outputs),
                         (_, true) => vec![unscale(outputs[0])],
                         _ => {
-                            let scale = own["residual_scale"].as_f64().unwrap() * part["label"]["sd"].as_f64().unwrap();
+                            let scale = own["residual_scale"].as_f64().unwrap()
+                                * part["label"]["sd"].as_f64().unwrap();
                             vec![law(own, &member["parameters"], part, row) + scale * outputs[0]]
                         }
                     }

@@ -33,11 +33,7 @@ const INSTEAD: &str = "--format onnx";
 /// # Errors
 /// [`ExportError::Unsupported`] for laws, trees and corrections that Keras has no layers for, [`ExportError::Member`],
 /// [`ExportError::Library`].
-pub fn export(
-    pipeline: &Pipeline,
-    manifest: &Manifest,
-    options: &Options,
-) -> Result<Exported, ExportError> {
+pub fn export(pipeline: &Pipeline, manifest: &Manifest, options: &Options) -> Result<Exported, ExportError> {
     let chosen = chosen(pipeline, options.member.as_deref())?;
     let mut graph = Graph::new(pipeline.inputs.len());
     let mut labels = Vec::new();
@@ -93,7 +89,12 @@ fn part(
             place.share(graph, outputs, sharpness, share)
         } else {
             let (mean, sd) = part.label;
-            graph.rescale(&format!("{}_label", place.name), outputs, (share * sd).into(), (share * mean).into())
+            graph.rescale(
+                &format!("{}_label", place.name),
+                outputs,
+                (share * sd).into(),
+                (share * mean).into(),
+            )
         }
     };
     Ok(members.iter().zip(&networks).map(label).collect())
@@ -179,7 +180,8 @@ mod tests {
     fn dense_linear_and_logistic_become_models_and_others_are_refused_with_advice() {
         for (name, pipeline) in sample::all() {
             let made = of(&pipeline, None);
-            let is_chain = ["dense", "classes", "gaussian", "linear", "logistic"].iter().any(|n| name.starts_with(n));
+            let is_chain =
+                ["dense", "classes", "gaussian", "linear", "logistic"].iter().any(|n| name.starts_with(n));
             let Err(error) = made else {
                 assert!(is_chain, "{name}");
                 let again = of(&pipeline, None).unwrap();
@@ -195,10 +197,14 @@ mod tests {
     fn one_network_is_chosen_by_name() {
         let pipeline = sample("dense Relu None");
         let layers = |value: &Value| value["config"]["layers"].as_array().unwrap().len();
-        let (one, all) = (model(&of(&pipeline, Some("fold1/seed2")).unwrap()), model(&of(&pipeline, None).unwrap()));
+        let (one, all) =
+            (model(&of(&pipeline, Some("fold1/seed2")).unwrap()), model(&of(&pipeline, None).unwrap()));
         assert!(layers(&one) * 4 < layers(&all), "{} {}", layers(&one), layers(&all));
         let error = of(&pipeline, Some("fold9/seed0")).unwrap_err().to_string();
-        assert!(error.starts_with("there is no network `fold9/seed0`: choose one of fold0/seed0, fold0/seed1"), "{error}");
+        assert!(
+            error.starts_with("there is no network `fold9/seed0`: choose one of fold0/seed0, fold0/seed1"),
+            "{error}"
+        );
     }
 
     #[test]

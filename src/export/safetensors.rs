@@ -309,7 +309,10 @@ mod tests {
         let value: Value = serde_json::from_str(text).unwrap();
         let body = &value["parts"][1]["body"];
         assert_eq!(value["parts"][1]["members"][0], "fold1.seed0");
-        assert_eq!(body["sequential"], "nn.Sequential(nn.Linear(5, 6), nn.ReLU(), nn.Linear(6, 6), nn.ReLU(), nn.Linear(6, 1))");
+        assert_eq!(
+            body["sequential"],
+            "nn.Sequential(nn.Linear(5, 6), nn.ReLU(), nn.Linear(6, 6), nn.ReLU(), nn.Linear(6, 1))"
+        );
         assert!(body["law"]["formula"].as_str().unwrap().starts_with("eta * charge_throughput_relative + A"));
         assert_eq!(value["inputs"][0]["unit"], "V");
     }

@@ -23,7 +23,9 @@ pub(super) fn leave(name: &str, pipeline: &Pipeline, member: Option<&str>) {
     }
     let answers = |pipeline: &Pipeline, gaps: bool| {
         let rows = sample::rows(pipeline, 50, gaps);
-        let label = |row: &Vec<f64>| pipeline.reference(row).into_iter().map(|v| pipeline.output.physical(v)).collect();
+        let label = |row: &Vec<f64>| {
+            pipeline.reference(row).into_iter().map(|v| pipeline.output.physical(v)).collect()
+        };
         let labels: Vec<Vec<f64>> = rows.iter().map(label).collect();
         let known = |v: &f64| v.is_finite().then_some(*v);
         let rows: Vec<Vec<Option<f64>>> = rows.iter().map(|row| row.iter().map(known).collect()).collect();

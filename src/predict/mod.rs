@@ -26,6 +26,8 @@ use crate::dataset::Cell;
 use crate::dataset::rows::RowBatch;
 use crate::pipeline::Pipeline;
 use crate::pipeline::manifest::RowsOf;
+use crate::pipeline::scorer::Scorer;
+use crate::registry::Loaded;
 
 /// Level of the interval where none is asked for.
 pub const LEVEL: f64 = 0.9;
@@ -55,13 +57,25 @@ impl Default for Settings {
 #[derive(Debug)]
 pub struct Predictor {
     pipeline: Pipeline,
+    scorer: Scorer,
     rows: RowsOf,
 }
 
 impl Predictor {
+    /// Returns what answers with a loaded run.
+    ///
+    /// # Errors
+    /// [`PredictError::Pipeline`], which no run that this program has written has.
+    pub fn new(loaded: Loaded) -> Result<Self, PredictError> {
+        Self::of(loaded.pipeline, loaded.manifest.rows)
+    }
+
     /// Returns what answers with a pipeline, whose rows are made of raw cells as `rows` says.
-    pub fn new(pipeline: Pipeline, rows: RowsOf) -> Self {
-        Self { pipeline, rows }
+    ///
+    /// # Errors
+    /// [`PredictError::Pipeline`].
+    pub fn of(pipeline: Pipeline, rows: RowsOf) -> Result<Self, PredictError> {
+        Ok(Self { scorer: Scorer::new(&pipeline)?, pipeline, rows })
     }
 
     /// Returns the model.
@@ -104,7 +118,11 @@ impl Predictor {
     /// `rows` `[row, input]`, NaN where missing; the labels `[row, width]`.
     pub fn score(&self, rows: &[f64]) -> Vec<f64> {
         let d = self.pipeline.inputs.len().max(1);
-        let some = |rows: &[f64]| rows.chunks(d).flat_map(|row| self.pipeline.reference(row)).collect();
+        let some = |rows: &[f64]| {
+            let mut labels = Vec::with_capacity(rows.len() / d * self.pipeline.width());
+            self.scorer.score(rows, &mut labels);
+            labels
+        };
         rows.par_chunks(d * ROWS_AT_A_TIME).map(some).collect::<Vec<Vec<f64>>>().concat()
     }
 

@@ -16,7 +16,9 @@ pub(super) const GIVEN_PROGRESS_SQUARE: &str = "given_fade_progress_square";
 /// Returns the sentence of a descriptor of the given begin of a cell; `None` for another one.
 pub fn given_doc(name: &str) -> Option<&'static str> {
     match name {
-        GIVEN_FADE_RATE => Some("Fade of the given discharges by a least-squares line, relative to their mean."),
+        GIVEN_FADE_RATE => {
+            Some("Fade of the given discharges by a least-squares line, relative to their mean.")
+        }
         GIVEN_PROGRESS => Some("Discharges so far / 100, times given_fade_rate to the power of 0.4."),
         GIVEN_PROGRESS_SQUARE => Some("Square of given_fade_progress."),
         _ => None,

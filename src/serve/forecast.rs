@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use super::model::{Card, Model, OfCell};
+use super::model::{Card, OfCell, Values};
 use super::refusal::Refusal;
 use super::service::Service;
 use super::{body, question};
@@ -136,7 +136,11 @@ fn format(options: &Options, card: &Card, file: &File) -> Result<&'static str, R
         Some(Format::Csv) if !table::names_an_input(&file.bytes, card) => Err(no_table(card, file, &names)),
         Some(_) => Ok(TABLE),
         None => {
-            let message = format!("`{}` is of no format that its begin tells; unpack it, or say its `format`: {}", file.name, names.join(", "));
+            let message = format!(
+                "`{}` is of no format that its begin tells; unpack it, or say its `format`: {}",
+                file.name,
+                names.join(", ")
+            );
             Err(Refusal::new(415, "unknown_format", message).with(json!({ "formats": names })))
         }
     }
@@ -228,13 +232,20 @@ fn of_row(cell: &OfCell, row: usize) -> Value {
         "measured": cell.measured.get(row).copied(),
         "warnings": answers.warnings[row],
     });
-    for (key, ending) in [("lower", "lower"), ("upper", "upper"), ("set", "set")] {
+    for ending in ["lower", "upper", "set"] {
         if let Some(column) = answers.columns.iter().find(|c| c.name.rsplit('_').next() == Some(ending)) {
-            value[key] = column.values.json(row);
+            value[ending] = match &column.values {
+                Values::Texts(texts) => texts[row].split('|').filter(|t| !t.is_empty()).collect(),
+                numbers => numbers.json(row),
+            };
         }
     }
-    let probabilities: Vec<Value> =
-        answers.columns.iter().filter(|c| c.name.starts_with("probability_")).map(|c| c.values.json(row)).collect();
+    let probabilities: Vec<Value> = answers
+        .columns
+        .iter()
+        .filter(|c| c.name.starts_with("probability_"))
+        .map(|c| c.values.json(row))
+        .collect();
     if !probabilities.is_empty() {
         value["probabilities"] = probabilities.into();
     }

@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use super::collect::{self, Input};
-use super::{ReadError, arbin, bdf, mat5, matlab, mat73, nasa, nasa_flat};
+use super::{ReadError, arbin, bdf, mat5, mat73, matlab, nasa, nasa_flat};
 use crate::dataset::Cell;
 
 /// Most bytes of numbers that a MATLAB file may hold: 256 MiB, NASA's largest has 40 MiB.
@@ -30,7 +30,9 @@ const PACKED: [(&[u8], &str); 4] =
 /// [`ReadError`] where it is no such file, or one that is not unpacked here.
 pub fn read(format: &str, name: &str, bytes: Vec<u8>) -> Result<Vec<Cell>, ReadError> {
     let path = Path::new(name);
-    let refused = |found: &str| Err(ReadError::Format { path: path.into(), format: label(format), found: found.into() });
+    let refused = |found: &str| {
+        Err(ReadError::Format { path: path.into(), format: label(format), found: found.into() })
+    };
     if let Some((_, kind)) = PACKED.iter().find(|(begin, _)| bytes.starts_with(begin)) {
         return refused(&format!("it is {kind}; unpack it before you send it"));
     }
@@ -39,7 +41,9 @@ pub fn read(format: &str, name: &str, bytes: Vec<u8>) -> Result<Vec<Cell>, ReadE
     }
     match format {
         "nasa" if mat73::is_hdf5(&bytes) => refused("it is of version 7.3; save it with `-v7`"),
-        "nasa" => matlab::read_variables_within(path, &bytes, &limits()).and_then(|v| nasa::of_variables(path, v)),
+        "nasa" => {
+            matlab::read_variables_within(path, &bytes, &limits()).and_then(|v| nasa::of_variables(path, v))
+        }
         "nasa-flat" => nasa_flat::cells(path, &bytes, &super::ReadOptions::default()),
         "bdf" if bytes.starts_with(b"PAR1") => refused("it is Parquet; send it as CSV"),
         "bdf" => bdf::read_cell(input(path, bytes)),

@@ -52,12 +52,25 @@ impl Graph {
         if class != "InputLayer" {
             config["trainable"] = (!name.ends_with("_choice")).into();
         }
-        self.layers.push(Layer { class, name: name.into(), config, inputs: inputs.to_vec(), width, variables });
+        self.layers.push(Layer {
+            class,
+            name: name.into(),
+            config,
+            inputs: inputs.to_vec(),
+            width,
+            variables,
+        });
         self.layers.len() - 1
     }
 
     /// Adds `weight` `[d_in, d_out]` and perhaps a bias to a layer's output.
-    pub(super) fn dense(&mut self, name: &str, input: usize, weight: Variable, bias: Option<Vec<f32>>) -> usize {
+    pub(super) fn dense(
+        &mut self,
+        name: &str,
+        input: usize,
+        weight: Variable,
+        bias: Option<Vec<f32>>,
+    ) -> usize {
         let d_out = weight.0[1];
         let config = json!({ "units": d_out, "activation": "linear", "use_bias": bias.is_some() });
         let variables = [weight].into_iter().chain(bias.map(|bias| (vec![d_out], bias))).collect();

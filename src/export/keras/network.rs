@@ -127,13 +127,16 @@ impl Place {
     }
 
     fn normalise(&self, graph: &mut Graph, sums: usize, network: &Network, idx: usize) -> usize {
-        let read = |parts: &[&str]| -> Vec<Variable> { parts.iter().map(|part| network.read(idx, part)).collect() };
+        let read =
+            |parts: &[&str]| -> Vec<Variable> { parts.iter().map(|part| network.read(idx, part)).collect() };
         let epsilon = f64::from(Normalisation::EPSILON);
         let (class, config, parts): (_, _, &[&str]) = match network.architecture.network.normalisation {
             Normalisation::None => return sums,
-            Normalisation::Layer => {
-                ("LayerNormalization", json!({ "axis": [-1], "epsilon": epsilon }), &["norm_scale", "norm_shift"])
-            }
+            Normalisation::Layer => (
+                "LayerNormalization",
+                json!({ "axis": [-1], "epsilon": epsilon }),
+                &["norm_scale", "norm_shift"],
+            ),
             Normalisation::Batch => {
                 let momentum = 1.0 - f64::from(Normalisation::MOMENTUM);
                 let config = json!({ "axis": -1, "momentum": momentum, "epsilon": epsilon });
@@ -168,13 +171,24 @@ impl Place {
     }
 
     /// Adds a network's share of the probabilities, corrected by the power `sharpness`.
-    pub(super) fn share(&self, graph: &mut Graph, logits: usize, sharpness: Option<f64>, share: f64) -> usize {
+    pub(super) fn share(
+        &self,
+        graph: &mut Graph,
+        logits: usize,
+        sharpness: Option<f64>,
+        share: f64,
+    ) -> usize {
         let mut at = logits;
         if let Some(sharpness) = sharpness {
             let logs = graph.activate(&self.at("logs"), at, "log_softmax");
             let above = graph.rescale(&self.at("above_clip"), logs, 1.0.into(), (-LOG_CLIP).into());
             let clipped = graph.activate(&self.at("clipped"), above, "relu");
-            at = graph.rescale(&self.at("sharpened"), clipped, sharpness.into(), (sharpness * LOG_CLIP).into());
+            at = graph.rescale(
+                &self.at("sharpened"),
+                clipped,
+                sharpness.into(),
+                (sharpness * LOG_CLIP).into(),
+            );
         }
         let probabilities = graph.activate(&self.at("probabilities"), at, "softmax");
         graph.rescale(&self.at("label"), probabilities, share.into(), 0.0.into())

@@ -216,7 +216,7 @@ function ofRow(said) {
   const { warnings, ...values } = said.answers[0];
   const ending = (end) => Object.entries(values).find(([key]) => key.split("_").at(-1) === end)?.[1] ?? null;
   const probabilities = Object.keys(values).filter((key) => key.startsWith("probability_")).map((key) => values[key]);
-  const row = { answer: Object.values(values)[0], lower: ending("lower"), upper: ending("upper"), set: ending("set"), measured: null, cycle: null, probabilities, warnings };
+  const row = { answer: Object.values(values)[0], lower: ending("lower"), upper: ending("upper"), set: ending("set")?.split("|") ?? null, measured: null, cycle: null, probabilities, warnings };
   const { output, name } = model();
   return { ...said, model: name, output, warnings: [], cells: [{ cell: null, synthetic: false, reference_ah: output.reference_ah ?? null, end_of_life: null, rows: [row] }] };
 }
