@@ -11,7 +11,6 @@ use crate::experiment::folder::{METRICS, STATE};
 use crate::experiment::promotion::PROMOTED;
 use crate::pipeline::Output;
 use crate::pipeline::manifest::RowsOf;
-use crate::pipeline::scorer::Scorer;
 use crate::predict::{self, PredictError, Predictor, Settings};
 use crate::{file, registry};
 
@@ -62,14 +61,12 @@ fn load(root: &Path, run: &Path) -> Result<Arc<dyn Model>, LoadError> {
         takes_cells: !matches!(rows, RowsOf::Table),
         metrics,
     };
-    let scorer = Scorer::new(&pipeline)?;
-    Ok(Arc::new(Served { card, scorer, predictor: Predictor::new(pipeline, rows) }))
+    Ok(Arc::new(Served { card, predictor: Predictor::of(pipeline, rows)? }))
 }
 
 /// A run of the registry.
 struct Served {
     card: Card,
-    scorer: Scorer,
     predictor: Predictor,
 }
 
@@ -79,9 +76,7 @@ impl Model for Served {
     }
 
     fn score(&self, rows: &[f64], labels: &mut Vec<f64>) {
-        let mut own = Vec::new();
-        self.scorer.score(rows, &mut own);
-        labels.append(&mut own);
+        labels.append(&mut self.predictor.score(rows));
     }
 
     fn answers(&self, rows: &[f64], labels: &[f64], level: Option<f64>) -> Result<Answers, Refusal> {
