@@ -7,6 +7,8 @@ use crate::device::DeviceError;
 use crate::experiment::ExperimentError;
 use crate::experiment::parse::ConfigError;
 use crate::experiment::search::SearchError;
+use crate::export::ExportError;
+use crate::predict::PredictError;
 use crate::simulate::FleetError;
 use crate::tuner::study::StudyError;
 
@@ -36,7 +38,11 @@ pub(super) fn code(error: &anyhow::Error) -> u8 {
     error
         .chain()
         .find_map(|e| {
-            e.downcast_ref().and_then(of_experiment).or_else(|| e.downcast_ref().and_then(of_search))
+            let predict = || e.downcast_ref().and_then(of_predict);
+            e.downcast_ref()
+                .and_then(of_experiment)
+                .or_else(|| e.downcast_ref().and_then(of_search))
+                .or_else(predict)
         })
         .unwrap_or_else(|| {
             let wrong = error.chain().any(|e| {
@@ -44,6 +50,7 @@ pub(super) fn code(error: &anyhow::Error) -> u8 {
                     || e.is::<DeviceError>()
                     || e.is::<FleetError>()
                     || e.is::<UnknownName>()
+                    || e.downcast_ref().is_some_and(is_of_export)
                     || e.downcast_ref().is_some_and(|e| matches!(e, StoreError::Name { .. }))
                     || e.downcast_ref()
                         .is_some_and(|e| matches!(e, ImportError::Store(StoreError::Name { .. })))
@@ -67,6 +74,14 @@ fn of_experiment(error: &ExperimentError) -> Option<u8> {
     }
 }
 
+fn of_predict(error: &PredictError) -> Option<u8> {
+    match error {
+        PredictError::Interrupted => Some(INTERRUPTED),
+        PredictError::Level { .. } => Some(USAGE),
+        _ => None,
+    }
+}
+
 fn of_search(error: &SearchError) -> Option<u8> {
     match error {
         SearchError::Experiment(e) => of_experiment(e),
@@ -75,6 +90,11 @@ fn of_search(error: &SearchError) -> Option<u8> {
         | SearchError::Import(_) => Some(USAGE),
         SearchError::Study(_) => None,
     }
+}
+
+/// Returns whether other options would help: no level, format or name of that kind.
+fn is_of_export(error: &ExportError) -> bool {
+    !matches!(error, ExportError::SameName { .. } | ExportError::Library { .. })
 }
 
 #[cfg(test)]

@@ -37,6 +37,9 @@ pub(super) struct Args {
     /// C: table of inputs on whose first 1,000 rows the loss of 8 bits is measured; without it rows are drawn.
     #[arg(long, value_name = "TABLE", requires = "int8")]
     rows: Option<PathBuf>,
+    /// Keras: one network instead of the mean over all.
+    #[arg(long, value_name = "FOLD/seedK")]
+    member: Option<String>,
     /// C: numbers of 64 bits instead of 32.
     #[arg(long)]
     double: bool,
@@ -49,10 +52,11 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, globals: &Globals) -> anyhow::Result<()> {
     let loaded = registry::load(&globals.root, &args.run)?;
     let name = stem(&args.out).with_context(|| format!("`{}` names no file", args.out.display()))?;
-    let (level, packed, int8, double) = (args.level, args.packed, args.int8, args.double);
+    let Args { level, packed, int8, double, .. } = *args;
+    let member = args.member.clone();
     let rows = args.rows.as_ref().map(|table| read_rows(table, &loaded.pipeline.inputs)).transpose()?;
     let rows = rows.unwrap_or_default();
-    let options = Options { name, level, packed, int8, double, rows, ..Options::default() };
+    let options = Options { name, level, packed, int8, double, member, rows };
     let exported = export(&loaded.pipeline, &loaded.manifest, args.format, &options)?;
     if let Some(folder) = args.out.parent() {
         file::create_folder(folder)?;
@@ -105,7 +109,8 @@ fn as_text(paths: &[PathBuf], exported: &Exported) -> String {
     };
     let files: String = paths.iter().zip(&exported.files).map(file).collect();
     let notes: String = exported.notes.iter().map(|note| format!("note      {note}\n")).collect();
-    let left_out: String = exported.left_out.iter().map(|sentence| format!("left out  {sentence}\n")).collect();
+    let left_out: String =
+        exported.left_out.iter().map(|sentence| format!("left out  {sentence}\n")).collect();
     files + &notes + &left_out
 }
 

@@ -4,6 +4,7 @@
 //! start. The engines of `train` compute it.
 
 pub mod calibration;
+pub mod chain;
 pub mod dense;
 pub mod hybrid;
 pub mod importance;
@@ -11,7 +12,9 @@ pub mod keras;
 pub mod linear;
 pub mod logistic;
 pub mod softmax;
+pub mod rescale;
 pub mod stability;
+mod torch;
 pub mod trees;
 
 use rand::RngExt;

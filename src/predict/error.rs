@@ -1,11 +1,18 @@
 //! Why no answer can be given.
 
 use crate::cell::CellId;
+use crate::pipeline::scorer::ScorerError;
 
 /// Why no answer can be given.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PredictError {
+    /// Occurs when a pipeline contradicts itself.
+    #[error(transparent)]
+    Pipeline(#[from] ScorerError),
+    /// Occurs when somebody asked to stop (Ctrl-C).
+    #[error("interrupted; no file was written")]
+    Interrupted,
     /// Occurs when an input has no column.
     #[error("no column `{input}` [{unit}]{hint}")]
     MissingColumn {

@@ -27,6 +27,7 @@ use crate::dataset::rows::RowBatch;
 use crate::pipeline::Pipeline;
 use crate::pipeline::manifest::RowsOf;
 use crate::pipeline::scorer::Scorer;
+use crate::registry::Loaded;
 
 /// Level of the interval where none is asked for.
 pub const LEVEL: f64 = 0.9;
@@ -61,9 +62,20 @@ pub struct Predictor {
 }
 
 impl Predictor {
+    /// Returns what answers with a loaded run.
+    ///
+    /// # Errors
+    /// [`PredictError::Pipeline`], which no run that this program has written has.
+    pub fn new(loaded: Loaded) -> Result<Self, PredictError> {
+        Self::of(loaded.pipeline, loaded.manifest.rows)
+    }
+
     /// Returns what answers with a pipeline, whose rows are made of raw cells as `rows` says.
-    pub fn new(pipeline: Pipeline, rows: RowsOf) -> Self {
-        Self { scorer: Scorer::new(&pipeline), pipeline, rows }
+    ///
+    /// # Errors
+    /// [`PredictError::Pipeline`].
+    pub fn of(pipeline: Pipeline, rows: RowsOf) -> Result<Self, PredictError> {
+        Ok(Self { scorer: Scorer::new(&pipeline)?, pipeline, rows })
     }
 
     /// Returns the model.

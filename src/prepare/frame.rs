@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+pub use super::given::given_doc;
 use super::given::{
     GIVEN, GIVEN_FADE_RATE, GIVEN_PROGRESS, GIVEN_PROGRESS_SQUARE, PROGRESS_POWER, early_fade,
 };

@@ -7,6 +7,8 @@
 mod build;
 mod error;
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 pub(crate) mod tests;
 
 use std::path::{Path, PathBuf};

@@ -5,7 +5,6 @@
 //! the readers of `datasets import`, and rows by the model itself. A file costs more memory than its bytes, so only a few
 //! are read at a time.
 
-pub(super) mod raw;
 mod table;
 
 use std::sync::Arc;
@@ -137,7 +136,11 @@ fn format(options: &Options, card: &Card, file: &File) -> Result<&'static str, R
         Some(Format::Csv) if !table::names_an_input(&file.bytes, card) => Err(no_table(card, file, &names)),
         Some(_) => Ok(TABLE),
         None => {
-            let message = format!("`{}` is of no format that its begin tells; unpack it, or say its `format`: {}", file.name, names.join(", "));
+            let message = format!(
+                "`{}` is of no format that its begin tells; unpack it, or say its `format`: {}",
+                file.name,
+                names.join(", ")
+            );
             Err(Refusal::new(415, "unknown_format", message).with(json!({ "formats": names })))
         }
     }
@@ -237,8 +240,12 @@ fn of_row(cell: &OfCell, row: usize) -> Value {
             };
         }
     }
-    let probabilities: Vec<Value> =
-        answers.columns.iter().filter(|c| c.name.starts_with("probability_")).map(|c| c.values.json(row)).collect();
+    let probabilities: Vec<Value> = answers
+        .columns
+        .iter()
+        .filter(|c| c.name.starts_with("probability_"))
+        .map(|c| c.values.json(row))
+        .collect();
     if !probabilities.is_empty() {
         value["probabilities"] = probabilities.into();
     }

@@ -20,8 +20,30 @@ use crate::dataset::rows::{Format, RowBatch, encode};
 
 /// Pieces that parsers stumble over.
 const PIECES: [&str; 24] = [
-    "{", "}", "[", "]", "\"", ",", ":", "null", "true", "NaN", "1e999", "-1e-999", "-", "0x1", "\\u0000", "\\ud800",
-    "\"rows\"", "\"columns\"", "\"level\"", "\"units\"", "\"input_0\"", "\u{1F50B}", "\0", "99999999999999999999",
+    "{",
+    "}",
+    "[",
+    "]",
+    "\"",
+    ",",
+    ":",
+    "null",
+    "true",
+    "NaN",
+    "1e999",
+    "-1e-999",
+    "-",
+    "0x1",
+    "\\u0000",
+    "\\ud800",
+    "\"rows\"",
+    "\"columns\"",
+    "\"level\"",
+    "\"units\"",
+    "\"input_0\"",
+    "\u{1F50B}",
+    "\0",
+    "99999999999999999999",
 ];
 
 /// One change of a text of bytes; positions are shares of its length.
@@ -131,8 +153,7 @@ impl Asked {
 
     /// Sends a body, and checks that it is answered or refused in the form of all refusals.
     fn survives(&self, path: &str, media_type: &str, body: Vec<u8>) -> Result<u16, TestCaseError> {
-        let Ok(request) =
-            Request::post(path).header("content-type", media_type).body(Body::from(body))
+        let Ok(request) = Request::post(path).header("content-type", media_type).body(Body::from(body))
         else {
             return Ok(0); // No HTTP at all, which hyper refuses before us.
         };
@@ -208,7 +229,8 @@ fn broken_files_of_cyclers_are_refused() {
     let asked = Asked::new();
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
     let mat = std::fs::read(fixtures.join("mat/nasa.mat")).unwrap();
-    let csv = b"Test Time / s,Voltage / V,Current / A,Cycle Count / 1\n0,3.7,1,1\n10,3.8,1,1\n20,3.7,-1,1\n".to_vec();
+    let csv = b"Test Time / s,Voltage / V,Current / A,Cycle Count / 1\n0,3.7,1,1\n10,3.8,1,1\n20,3.7,-1,1\n"
+        .to_vec();
     for (format, bytes) in [("nasa", mat), ("bdf", csv.clone()), ("arbin", csv.clone()), ("nasa-flat", csv)] {
         let path = format!("/v1/forecast?format={format}");
         proptest!(ProptestConfig::with_cases(64), |(changes in prop::collection::vec(change(), 0..5))| {

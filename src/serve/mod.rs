@@ -13,9 +13,9 @@ mod answer;
 mod batch;
 mod body;
 mod forecast;
+mod form;
 #[cfg(test)]
 mod fuzz;
-mod form;
 mod guard;
 mod hosted;
 mod listen;

@@ -31,7 +31,8 @@ pub trait Model: Send + Sync + 'static {
     /// 422 where the model takes ready-made rows only, or the cells lack what it needs.
     fn cells(&self, cells: &[Cell], level: Option<f64>) -> Result<Vec<OfCell>, Refusal> {
         let _ = (cells, level);
-        let message = format!("`{}` takes ready-made rows only; send a table of its inputs", self.card().name);
+        let message =
+            format!("`{}` takes ready-made rows only; send a table of its inputs", self.card().name);
         Err(Refusal::new(422, "no_raw_cells", message))
     }
 }

@@ -20,6 +20,8 @@ mod early; // Lives and tiers through the program: tables, figures and reasons.
 #[cfg(test)]
 mod experiments; // Experiments through the program: trained, killed, resumed, compared, refused.
 #[cfg(test)]
+mod predict; // Answers through the program: tables of every form, raw cells, refusals.
+#[cfg(test)]
 mod program; // The program as a person runs it.
 #[cfg(test)]
 mod reproduce; // The same bytes, killed or not, alone or in a population.

@@ -29,7 +29,9 @@ fn the_routes_answer_and_the_document_names_them() {
     }
     let document = server.get("/openapi.json").json();
     let paths: Vec<&String> = document["paths"].as_object().unwrap().keys().collect();
-    for path in ["/", "/health", "/ready", "/metrics", "/v1/models", "/v1/predict", "/v1/forecast", "/openapi.json"] {
+    for path in
+        ["/", "/health", "/ready", "/metrics", "/v1/models", "/v1/predict", "/v1/forecast", "/openapi.json"]
+    {
         assert!(paths.iter().any(|p| *p == path), "{path} is not among {paths:?}");
     }
 }

@@ -68,11 +68,16 @@ fn inputs(batch: &RowBatch, card: &Card, file: &File) -> Result<Vec<f64>, Refusa
         return Err(Refusal::new(422, "no_rows", format!("`{}` has no row to answer", file.name)));
     }
     let columns: Vec<Option<Vec<f64>>> = card.inputs.iter().map(|input| column(batch, &input.name)).collect();
-    let lacking = || card.inputs.iter().zip(&columns).filter(|(_, c)| c.is_none()).map(|(i, _)| i.name.as_str());
+    let lacking =
+        || card.inputs.iter().zip(&columns).filter(|(_, c)| c.is_none()).map(|(i, _)| i.name.as_str());
     if lacking().next().is_some() {
         let list = lacking().take(SHOWN).collect::<Vec<_>>().join("`, `");
-        let message = format!("`{}` has no column of numbers `{list}`; leave a field empty where a value is missing", file.name);
-        return Err(Refusal::new(422, "lacking_inputs", message).with(json!({ "inputs": lacking().collect::<Vec<_>>() })));
+        let message = format!(
+            "`{}` has no column of numbers `{list}`; leave a field empty where a value is missing",
+            file.name
+        );
+        return Err(Refusal::new(422, "lacking_inputs", message)
+            .with(json!({ "inputs": lacking().collect::<Vec<_>>() })));
     }
     let columns: Vec<Vec<f64>> = columns.into_iter().flatten().collect();
     let finite = |v: f64| if v.is_finite() { v } else { f64::NAN };

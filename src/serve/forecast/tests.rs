@@ -34,7 +34,11 @@ impl Model for Counter {
                 values: Values::Numbers(vec![value]),
             };
             let n = cell.records.len() as f64;
-            let columns = vec![column("soh", n), column("soh_lower", f64::NAN), column("soh_upper", n + level.unwrap())];
+            let columns = vec![
+                column("soh", n),
+                column("soh_lower", f64::NAN),
+                column("soh_upper", n + level.unwrap()),
+            ];
             OfCell {
                 cell: Some(cell.id.to_string()),
                 synthetic,
@@ -100,7 +104,10 @@ async fn a_raw_file_goes_to_a_model_that_takes_cells() {
     // Counted with scipy.io.loadmat: a charge, two discharges, a spectrum.
     let row = json!({ "cycle": 7, "answer": 4.0, "measured": null, "warnings": ["w"], "lower": null, "upper": 4.8 });
     assert_eq!(answer["cells"][0]["rows"], json!([row]));
-    assert_eq!(answer["warnings"], json!(["the model was trained on synthetic cells; of others it knows nothing", "all"]));
+    assert_eq!(
+        answer["warnings"],
+        json!(["the model was trained on synthetic cells; of others it knows nothing", "all"])
+    );
     let (status, answer) = send("", "x.mat", bytes).await;
     assert_eq!((status.as_u16(), &answer["error"]["code"]), (422, &json!("no_raw_cells")), "{answer}");
 }
@@ -123,13 +130,20 @@ async fn what_cannot_be_answered_says_why() {
     ];
     for (query, name, bytes, status, code) in cases {
         let (got, answer) = send(query, name, bytes.to_vec()).await;
-        assert_eq!((got.as_u16(), &answer["error"]["code"]), (status, &json!(code)), "{query} {name}: {answer}");
+        assert_eq!(
+            (got.as_u16(), &answer["error"]["code"]),
+            (status, &json!(code)),
+            "{query} {name}: {answer}"
+        );
     }
-    for (name, status) in [("a%00", 400), ("%f", 400), ("%zz", 400), ("%ff", 400), ("../../etc/passwd", 200), ("", 200)] {
+    for (name, status) in
+        [("a%00", 400), ("%f", 400), ("%zz", 400), ("%ff", 400), ("../../etc/passwd", 200), ("", 200)]
+    {
         assert_eq!(send("", name, TABLE).await.0.as_u16(), status, "{name}");
     }
     for stated in ["text/plain", "multipart/form-data; boundary=x", "application/x-www-form-urlencoded", ""] {
-        let request = Request::post("/v1/forecast").header("content-type", stated).body(Body::from(TABLE)).unwrap();
+        let request =
+            Request::post("/v1/forecast").header("content-type", stated).body(Body::from(TABLE)).unwrap();
         assert_eq!(ask(&router(), request).await.0, 415, "{stated}");
     }
 }

@@ -58,7 +58,9 @@ async fn the_examples_are_answered_as_they_show() {
     let document = document(&service);
     let router = crate::serve::router::router(Arc::clone(&service));
     let content = "/paths/~1v1~1predict/post";
-    let of = |place: &str| document.pointer(&format!("{content}/{place}/examples")).unwrap().as_object().unwrap().clone();
+    let of = |place: &str| {
+        document.pointer(&format!("{content}/{place}/examples")).unwrap().as_object().unwrap().clone()
+    };
     let questions = of("requestBody/content/application~1json");
     let answers = of("responses/200/content/application~1json");
     assert_eq!(questions.len(), 3);
@@ -73,7 +75,8 @@ async fn the_examples_are_answered_as_they_show() {
 fn every_reference_of_the_document_leads_somewhere_and_every_input_has_its_unit() {
     let document = document(&service(Settings::default(), models()));
     let text = document.to_string();
-    let references: Vec<&str> = text.split("\"$ref\":\"#").skip(1).map(|r| r.split('"').next().unwrap()).collect();
+    let references: Vec<&str> =
+        text.split("\"$ref\":\"#").skip(1).map(|r| r.split('"').next().unwrap()).collect();
     assert!(references.len() > 20);
     for reference in references {
         assert!(document.pointer(reference).is_some(), "{reference}");
