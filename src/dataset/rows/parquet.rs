@@ -90,9 +90,8 @@ impl Groups<'_> {
         let n = self.batch_rows.min(n_rows - row);
         self.next = if row + n == n_rows { (idx + 1, 0) } else { (idx, row + n) };
         let frame = self.slice(&Arc::clone(group), (row, n))?;
-        if frame.height() != n {
-            return Err(RowsError::damaged(&self.origin.place, FORMAT, "a column is shorter than its group"));
-        }
+        // The frame states the rows that were asked for, whatever its columns have.
+        debug_assert_eq!(frame.height(), n, "a slice of the row group");
         self.batch(&frame).map(Some)
     }
 
@@ -125,6 +124,10 @@ impl Groups<'_> {
         let mut batch = RowBatch { n_rows: frame.height(), ..RowBatch::default() };
         for column in frame.columns() {
             let name = column.name().to_string();
+            if column.len() != batch.n_rows {
+                let found = format!("column `{name}` has not one value a row");
+                return Err(RowsError::damaged(&self.origin.place, FORMAT, found));
+            }
             if column.dtype() == &DataType::String {
                 let texts = self.texts(column)?;
                 batch.texts.push((name, texts));
@@ -145,7 +148,11 @@ impl Groups<'_> {
         if self.text_bytes != usize::MAX {
             self.text_bytes -= n_bytes;
         }
-        Ok(texts.iter().map(|t| t.unwrap_or_default().to_owned()).collect())
+        let copied: Vec<String> = texts.iter().map(|t| t.unwrap_or_default().to_owned()).collect();
+        if copied.len() != column.len() {
+            return Err(RowsError::damaged(place, FORMAT, "a column has not one value a row"));
+        }
+        Ok(copied)
     }
 }
 
