@@ -55,7 +55,9 @@ fn expected(pipeline: &Pipeline, frame: &Frame) -> Vec<f64> {
 fn written(program: &Program, name: &str) -> RowBatch {
     let mut batches = rows::read(&program.root().join(name)).unwrap().map(Result::unwrap);
     let mut whole = batches.next().unwrap();
-    batches.for_each(|batch| whole.append(batch));
+    for batch in batches {
+        whole.append(batch);
+    }
     whole
 }
 

@@ -21,7 +21,7 @@ const FORMAT: &str = "Parquet";
 struct Groups<'a> {
     origin: Origin<'a>,
     /// Row groups as files of their own.
-    groups: Vec<Arc<FileMetadata>>,
+    alone: Vec<Arc<FileMetadata>>,
     /// Columns that are read, positions in the file.
     columns: Vec<usize>,
     /// Next row group, and the next row in it.
@@ -44,7 +44,7 @@ pub(super) fn open<'a>(mut origin: Origin<'a>, limits: &Limits) -> Result<Opened
     let alone = |group| Arc::new(FileMetadata { row_groups: vec![group], ..metadata.clone() });
     let groups = Groups {
         batch_rows: batch_rows(columns.len()),
-        groups: row_groups.into_iter().filter(|g| g.num_rows() > 0).map(alone).collect(),
+        alone: row_groups.into_iter().filter(|g| g.num_rows() > 0).map(alone).collect(),
         columns,
         next: (0, 0),
         text_bytes: limits.bytes,
@@ -85,7 +85,7 @@ fn choose(schema: &ArrowSchema) -> (Vec<usize>, Vec<Skipped>) {
 impl Groups<'_> {
     fn read(&mut self) -> Result<Option<RowBatch>, RowsError> {
         let (idx, row) = self.next;
-        let Some(group) = self.groups.get(idx) else { return self.empty() };
+        let Some(group) = self.alone.get(idx) else { return self.empty() };
         let n_rows = group.row_groups[0].num_rows();
         let n = self.batch_rows.min(n_rows - row);
         self.next = if row + n == n_rows { (idx + 1, 0) } else { (idx, row + n) };
@@ -97,7 +97,7 @@ impl Groups<'_> {
 
     /// Returns the columns without a row where the file has none.
     fn empty(&mut self) -> Result<Option<RowBatch>, RowsError> {
-        if !self.groups.is_empty() || self.is_done {
+        if !self.alone.is_empty() || self.is_done {
             return Ok(None);
         }
         let (reader, columns) = (self.origin.mapped()?, self.columns.clone());
@@ -162,7 +162,7 @@ impl Iterator for Groups<'_> {
     fn next(&mut self) -> Option<Self::Item> {
         let read = self.read();
         if read.is_err() {
-            (self.groups, self.is_done) = (Vec::new(), true);
+            (self.alone, self.is_done) = (Vec::new(), true);
         }
         read.transpose()
     }
