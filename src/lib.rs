@@ -37,7 +37,9 @@ pub mod experiment;
 pub mod registry;
 
 pub mod export;
+
 pub mod predict;
+
 pub mod serve;
 
 pub mod report;

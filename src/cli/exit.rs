@@ -7,7 +7,9 @@ use crate::device::DeviceError;
 use crate::experiment::ExperimentError;
 use crate::experiment::parse::ConfigError;
 use crate::experiment::search::SearchError;
+use crate::export::ExportError;
 use crate::predict::PredictError;
+use crate::registry::RegistryError;
 use crate::simulate::FleetError;
 use crate::tuner::study::StudyError;
 
@@ -42,6 +44,7 @@ pub(super) fn code(error: &anyhow::Error) -> u8 {
                 .and_then(of_experiment)
                 .or_else(|| e.downcast_ref().and_then(of_search))
                 .or_else(predict)
+                .or_else(|| e.downcast_ref().and_then(of_registry))
         })
         .unwrap_or_else(|| {
             let wrong = error.chain().any(|e| {
@@ -49,6 +52,7 @@ pub(super) fn code(error: &anyhow::Error) -> u8 {
                     || e.is::<DeviceError>()
                     || e.is::<FleetError>()
                     || e.is::<UnknownName>()
+                    || e.downcast_ref().is_some_and(is_of_export)
                     || e.downcast_ref().is_some_and(|e| matches!(e, StoreError::Name { .. }))
                     || e.downcast_ref()
                         .is_some_and(|e| matches!(e, ImportError::Store(StoreError::Name { .. })))
@@ -80,6 +84,10 @@ fn of_predict(error: &PredictError) -> Option<u8> {
     }
 }
 
+fn of_registry(error: &RegistryError) -> Option<u8> {
+    if let RegistryError::Experiment(e) = error { of_experiment(e) } else { None }
+}
+
 fn of_search(error: &SearchError) -> Option<u8> {
     match error {
         SearchError::Experiment(e) => of_experiment(e),
@@ -88,6 +96,11 @@ fn of_search(error: &SearchError) -> Option<u8> {
         | SearchError::Import(_) => Some(USAGE),
         SearchError::Study(_) => None,
     }
+}
+
+/// Returns whether other options would help: no level, format or name of that kind.
+fn is_of_export(error: &ExportError) -> bool {
+    !matches!(error, ExportError::SameName { .. } | ExportError::Library { .. })
 }
 
 #[cfg(test)]

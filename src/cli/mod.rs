@@ -10,7 +10,10 @@ pub mod evaluate;
 pub mod experiment;
 pub mod experiments;
 pub mod explain;
+pub mod export;
+pub mod models;
 pub mod predict;
+pub mod serve;
 pub mod train;
 pub mod tune;
 
@@ -83,12 +86,16 @@ enum Command {
     Compare(compare::Args),
     Explain(explain::Args),
     Predict(predict::Args),
+    Export(export::Args),
+    Serve(serve::Args),
     #[command(subcommand)]
     Experiments(experiments::Command),
     #[command(subcommand)]
     Datasets(datasets::Command),
     #[command(subcommand)]
     Descriptors(descriptors::Command),
+    #[command(subcommand)]
+    Models(models::Command),
     Devices(devices::Args),
 }
 
@@ -118,10 +125,13 @@ fn dispatch(command: &Command, globals: &Globals) -> anyhow::Result<()> {
         Command::Evaluate(a) => evaluate::run(a, globals),
         Command::Compare(a) => compare::run(a, globals),
         Command::Explain(a) => explain::run(a, globals),
+        Command::Export(a) => export::run(a, globals),
+        Command::Serve(a) => serve::run(a, globals),
         Command::Predict(a) => predict::run(a, globals),
         Command::Experiments(a) => experiments::run(a, globals),
         Command::Datasets(a) => datasets::run(a, globals),
         Command::Descriptors(a) => descriptors::run(a, globals),
+        Command::Models(a) => models::run(a, globals),
         Command::Devices(a) => devices::run(a, globals),
     }
 }

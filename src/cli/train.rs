@@ -7,6 +7,7 @@ use super::{Globals, print};
 use crate::device::Backend;
 use crate::experiment::folder::RunFolder;
 use crate::experiment::run::{self, RunContext};
+use crate::experiment::start;
 use crate::experiment::task::Task;
 use crate::experiment::{ExperimentConfig, Outcome, Reasons};
 use crate::file;
@@ -17,13 +18,17 @@ use crate::report::{early, table};
 pub(super) struct Args {
     /// Experiment file; without one, the quickstart on the embedded fleet.
     experiment: Option<PathBuf>,
+    /// Starts every network from that of a run (models/EXPERIMENT/RUN, or an experiment's name), or from a file of weights
+    /// (.weights.h5, .h5, .safetensors), instead of drawing its weights; the same as --set start.from=...
+    #[arg(long, value_name = "RUN|FILE")]
+    from: Option<String>,
     /// Backend of the networks: flex, ndarray or wgpu (see `fadecast devices`).
     #[arg(long, default_value = "flex")]
     backend: Backend,
     #[command(flatten)]
     overrides: Overrides,
     /// Goes on with a run that was killed or interrupted (its folder models/EXPERIMENT/RUN).
-    #[arg(long, value_name = "RUN", conflicts_with_all = ["experiment", "set", "seed", "backend"])]
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["experiment", "set", "seed", "backend", "from"])]
     resume: Option<PathBuf>,
 }
 
@@ -37,15 +42,23 @@ pub(super) fn run(args: &Args, globals: &Globals) -> anyhow::Result<()> {
         Some(run) => resume(run, globals)?,
         None => start(args, globals)?,
     };
-    let figures = draw(&outcome, &globals.root)?;
+    tell(&outcome, globals)
+}
+
+/// Prints what came out, with figures where there are some.
+///
+/// # Errors
+/// Where a figure cannot be drawn or written.
+pub(super) fn tell(outcome: &Outcome, globals: &Globals) -> anyhow::Result<()> {
+    let figures = draw(outcome, &globals.root)?;
     if globals.json {
-        return print(&serde_json::to_string(&outcome)?);
+        return print(&serde_json::to_string(outcome)?);
     }
     let run = outcome.run.display();
     let seconds = outcome.seconds;
     print(&format!(
         "{}{figures}run     {run}    (resume, evaluate: use this path or `latest`)\ntime    {seconds:.1} s\n",
-        table::run(&outcome)
+        table::run(outcome)
     ))
 }
 
@@ -66,20 +79,37 @@ fn draw(outcome: &Outcome, root: &Path) -> anyhow::Result<String> {
 }
 
 fn start(args: &Args, globals: &Globals) -> anyhow::Result<Outcome> {
-    let (name, config) = read(args.experiment.as_deref(), &args.overrides)?;
+    let from = args.from.as_ref().map(|from| format!("start.from={}", toml::Value::from(from.as_str())));
+    let set = args.overrides.set.iter().cloned().chain(from).collect();
+    let overrides = Overrides { set, ..args.overrides };
+    let (name, config) = read(args.experiment.as_deref(), &overrides)?;
     crate::device::device(args.backend)?;
-    let task = Task::load(&config, &globals.root)?;
-    globals.say(&heading(&name, &config, &task, args.backend));
+    begin(&name, &config, args.backend, globals)
+}
+
+/// Trains an experiment in a new run.
+///
+/// # Errors
+/// Whatever the experiment or the run says.
+pub(super) fn begin(
+    name: &str,
+    config: &ExperimentConfig,
+    backend: Backend,
+    globals: &Globals,
+) -> anyhow::Result<Outcome> {
+    let task = Task::load(config, &globals.root)?;
+    let config = start::resolve(config, &task, &globals.root)?;
+    globals.say(&heading(name, &config, &task, backend));
     let (short, long) = stamp();
     let mut progress = Progress::new("train", config.train.epochs, globals.quiet);
     Ok(run::start(
-        &name,
+        name,
         &config,
         &task,
         RunContext {
             root: &globals.root,
             stamp: (&short, &long),
-            backend: args.backend,
+            backend,
             interrupt: &INTERRUPT,
             observe: &mut progress,
         },

@@ -19,8 +19,14 @@ pub fn problems(config: &ExperimentConfig) -> Vec<Problem> {
     check_loss(config, &mut problems);
     check_physics(config, &mut problems);
     check_cell::add_problems(config, &mut problems);
+    if let Some(start) = &config.start {
+        let problem = |(key, text): (String, String)| Problem::new(format!("start.{key}"), text);
+        problems.extend(start.problems().into_iter().map(problem));
+    }
+    // Networks that start from weights may keep them.
+    let keeps = config.start.is_some() && config.train.epochs == 0;
     problems.extend(
-        config.train.check().into_iter().map(|e| {
+        config.train.check().into_iter().filter(|e| !(keeps && e.key == "epochs")).map(|e| {
             Problem::new(format!("train.{}", e.key), format!("is {}; give {}", e.value, e.expected))
         }),
     );

@@ -11,6 +11,7 @@ use super::fitted::{FitContext, Fitted};
 use super::parse;
 use super::run::{self, Outcome};
 use super::score::{self, Metrics};
+use super::start::Start;
 use super::task::Task;
 use crate::device::Backend;
 use crate::train::{Interrupt, Observe};
@@ -99,6 +100,7 @@ pub fn compare(
     for (label, config) in entries(name, config)? {
         let own = Task::load(&config, root)?;
         let clock = std::time::Instant::now();
+        let start = Start::load(&config, &own, root)?;
         let mut observer = observe(&label, &config);
         let context = FitContext {
             backend,
@@ -106,6 +108,7 @@ pub fn compare(
             interrupt,
             until: None,
             judge: false,
+            start: start.as_ref(),
             observe: observer.as_mut(),
         };
         let fitted = Fitted::fit(&config, &own, context)?;

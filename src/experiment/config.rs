@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::label::LabelConfig;
+use super::start::StartConfig;
 use crate::model::calibration::CalibrationConfig;
 use crate::model::hybrid::Parameters;
 use crate::model::trees::TreesConfig;
@@ -47,6 +48,9 @@ pub struct ExperimentConfig {
     pub validation: Validation,
     /// What is trained.
     pub model: ModelConfig,
+    /// Weights that networks start from; drawn ones by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start: Option<StartConfig>,
     /// How it is trained.
     pub train: TrainConfig,
     /// How trees are grown.
@@ -84,6 +88,7 @@ impl Default for ExperimentConfig {
             split: SplitConfig::default(),
             validation: Validation::default(),
             model: ModelConfig::default(),
+            start: None,
             train: TrainConfig::default(),
             trees: TreesConfig::default(),
             calibration: CorrectionConfig::default(),

@@ -44,6 +44,9 @@ pub enum ExperimentError {
     /// Occurs when the population cannot be made.
     #[error(transparent)]
     Engine(#[from] EngineError),
+    /// Occurs when networks cannot start from other weights.
+    #[error(transparent)]
+    Start(#[from] super::start::StartError),
     /// Occurs when training cannot go on.
     #[error(transparent)]
     Fit(#[from] FitError),

@@ -12,12 +12,13 @@ use super::error::ExperimentError;
 use super::fold::{FittedFold, anchor, prepare};
 use super::grow;
 use super::population::{self, Job};
+use super::start::{self, Start};
 use super::task::Task;
 use crate::device::Backend;
 use crate::file;
 use crate::model::trees::Trees;
-use crate::train::engine::{self, EngineKind, MemberState};
-use crate::train::{FitPlan, Interrupt, MemberPlan, Observe};
+use crate::train::engine::{self, Engine, EngineKind, MemberState};
+use crate::train::{FitPlan, Interrupt, MemberPlan, Observe, StopReason};
 
 /// A model fitted to every fold.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -39,6 +40,8 @@ pub struct FitContext<'a> {
     /// Whether each fold's scored test rows judge the weights, in place of the experiment's validation rows. For the
     /// folds inside a search only, never for reported figures: the test would choose its own epoch.
     pub judge: bool,
+    /// Weights that the networks start from; none draws them.
+    pub start: Option<&'a Start>,
     /// Receives each epoch.
     pub observe: &'a mut dyn Observe,
 }
@@ -181,7 +184,7 @@ impl Fitted {
 /// Trains the networks of all jobs, where they have any, as one population and leaves each with its fold.
 fn train(jobs: &[Job], fitted: &mut [Fitted], context: FitContext) -> Result<(), ExperimentError> {
     let Some(first) = jobs.first().filter(|job| population::has_networks(job.config)) else { return Ok(()) };
-    let FitContext { backend, checkpoint, interrupt, until, judge, observe } = context;
+    let FitContext { backend, checkpoint, interrupt, until, judge, start, observe } = context;
     let parts = || jobs.iter().zip(&*fitted);
     let members: Vec<MemberPlan> = parts().flat_map(|(j, f)| population::plans(j, &f.folds, judge)).collect();
     if let Some(member) = members.iter().find(|m| m.train.is_empty()) {
@@ -190,11 +193,17 @@ fn train(jobs: &[Job], fitted: &mut [Fitted], context: FitContext) -> Result<(),
     let starts = parts().flat_map(|(job, f)| population::starts(job.config, &f.folds)).collect();
     let population = population::population(first.config, first.task, starts);
     let mut engine = engine::create(EngineKind::Auto, backend, &population)?;
+    let begun = start.map(|start| start::begin(engine.as_mut(), start, jobs, fitted)).transpose()?;
+    let begun = begun.unwrap_or_default();
+    if first.config.train.epochs == 0 {
+        keep(engine.as_ref(), jobs, fitted);
+        return Ok(());
+    }
     let data: Vec<_> = jobs.iter().map(|job| job.task.data_sha256.as_str()).collect();
     let plan = FitPlan {
         config: &first.config.train,
         members: &members,
-        network: &file::sha256_bytes(format!("{population:?} {backend:?} {data:?}").as_bytes()),
+        network: &file::sha256_bytes(format!("{population:?} {backend:?} {data:?}{begun}").as_bytes()),
         checkpoint,
         interrupt,
         until,
@@ -207,6 +216,17 @@ fn train(jobs: &[Job], fitted: &mut [Fitted], context: FitContext) -> Result<(),
         }
     }
     Ok(())
+}
+
+/// Leaves each network as it starts with its fold.
+fn keep(engine: &dyn Engine, jobs: &[Job], fitted: &mut [Fitted]) {
+    let mut states = (0..engine.n_members()).map(|idx| weights_only(&engine.state(idx)));
+    for (job, fitted) in jobs.iter().zip(fitted) {
+        for fold in &mut fitted.folds {
+            fold.members = states.by_ref().take(population::n_per_fold(job.config) as usize).collect();
+            fold.stops = vec![StopReason::MaxEpochs; fold.members.len()];
+        }
+    }
 }
 
 /// Keeps of a member what predictions need.
@@ -262,8 +282,8 @@ mod tests {
     }
 
     fn context<'a>(interrupt: &'a Interrupt, observe: &'a mut dyn Observe) -> FitContext<'a> {
-        let (checkpoint, until, judge) = (None, None, false);
-        FitContext { backend: Backend::Flex, checkpoint, interrupt, until, judge, observe }
+        let (checkpoint, until, judge, start) = (None, None, false, None);
+        FitContext { backend: Backend::Flex, checkpoint, interrupt, until, judge, start, observe }
     }
 
     #[test]

@@ -25,6 +25,7 @@ pub mod run;
 pub mod score;
 pub mod sealed;
 pub mod search;
+pub mod start;
 mod target;
 pub mod task;
 

@@ -10,6 +10,7 @@ use serde_json::Value;
 use toml::Table;
 
 use super::config::ExperimentConfig;
+use super::start::StartConfig;
 use crate::descriptor;
 use crate::file::{self, FileError};
 use crate::prepare::SelectConfig;
@@ -172,6 +173,7 @@ fn every_key() -> ExperimentConfig {
     let tuner = TunerConfig { import: Some(ImportConfig::default()), ..TunerConfig::default() };
     ExperimentConfig {
         tuner: Some(tuner),
+        start: Some(StartConfig::every_key()),
         select: Some(SelectConfig::default()),
         ..ExperimentConfig::default()
     }

@@ -30,7 +30,7 @@ use crate::file;
 use crate::physics::StressInput;
 use crate::pipeline::manifest::{MANIFEST, Manifest, RowsOf, SCHEMA};
 use crate::pipeline::{Input, Output};
-use crate::prepare::frame::given_doc;
+use crate::prepare::given_doc;
 use crate::prepare::{Column, Fold, Frame, Reference, SplitConfig};
 use crate::uq::conformal::Conformal;
 

@@ -49,6 +49,8 @@ pub enum Format {
 /// | `packed` | false | |
 /// | `int8` | false | |
 /// | `member` | all | `FOLD/seedK` |
+/// | `double` | false | |
+/// | `rows` | none | rows of the pipeline's inputs |
 #[derive(Debug, Clone, PartialEq)]
 pub struct Options {
     /// Name of the files, without extension.
@@ -61,11 +63,23 @@ pub struct Options {
     pub int8: bool,
     /// Keras: the one network (`B0005/seed0`) instead of the mean over all.
     pub member: Option<String>,
+    /// C: numbers of 64 bits instead of 32.
+    pub double: bool,
+    /// C: rows `[row][input]` on which the loss of 8 bits is measured; without any, rows are drawn from the ranges.
+    pub rows: Vec<Vec<f64>>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { name: "model".into(), level: 0.9, packed: false, int8: false, member: None }
+        Self {
+            name: "model".into(),
+            level: 0.9,
+            packed: false,
+            int8: false,
+            member: None,
+            double: false,
+            rows: Vec::new(),
+        }
     }
 }
 
@@ -116,6 +130,14 @@ pub enum ExportError {
         level: f64,
         /// Levels of the pipeline.
         known: Vec<f64>,
+    },
+    /// Occurs when a given row has not one number an input.
+    #[error("a row of {found} numbers for {needed} inputs: give one an input")]
+    RowWidth {
+        /// Numbers of the row.
+        found: usize,
+        /// Number of inputs.
+        needed: usize,
     },
     /// Occurs when an input has the name of an output, or of another input.
     #[error("two inputs or outputs are named `{name}`: name each once")]

@@ -14,12 +14,14 @@
 //! state of an optimiser, without which Keras starts its own afresh. Seen in Keras 3.0.5, 3.4.1, 3.8.0 and 3.15.1.
 
 mod groups;
+mod pieces;
 
 use hdf5_pure::{DType, Error, File, FormatError, Group};
 use serde_json::{Value, json};
 
 use super::{Activation, Architecture, Normalisation, Slice};
 pub(crate) use groups::{LayerGroup, group_name, groups_h5};
+pub(crate) use pieces::pieces;
 
 /// Group of the variables of a layer and of the model; Keras before 3.5 wants it where it is empty, too.
 const VARIABLES: &str = "vars";

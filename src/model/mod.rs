@@ -4,14 +4,17 @@
 //! start. The engines of `train` compute it.
 
 pub mod calibration;
+pub mod chain;
 pub mod dense;
 pub mod hybrid;
 pub mod importance;
 pub mod keras;
 pub mod linear;
 pub mod logistic;
+pub mod rescale;
 pub mod softmax;
 pub mod stability;
+mod torch;
 pub mod trees;
 
 use rand::RngExt;

@@ -16,6 +16,7 @@ pub mod tier;
 
 pub use early::EarlyConfig;
 pub use frame::{Column, Frame, FrameConfig, FrameError, Quantity, Reference, Row};
+pub use given::given_doc;
 pub use nested::Part;
 pub use scale::Scaler;
 pub use select::{SelectConfig, SelectError, Selection};

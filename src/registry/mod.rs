@@ -7,6 +7,9 @@
 mod build;
 mod error;
 #[cfg(test)]
+mod fuzz;
+pub mod shelf;
+#[cfg(test)]
 pub(crate) mod tests;
 
 use std::path::{Path, PathBuf};

@@ -15,7 +15,6 @@ use crate::experiment::run::{self, RunContext};
 use crate::experiment::sealed::SealError;
 use crate::experiment::task::Task;
 use crate::file;
-use crate::pipeline::manifest::MANIFEST;
 use crate::pipeline::{Output, Part};
 use crate::prepare::frame::FrameCell;
 use crate::prepare::{Column, Fold, Frame, Quantity, Row};
@@ -168,12 +167,12 @@ pub(crate) fn train(name: &str, text: &str, change: impl FnOnce(&mut Task)) -> T
 }
 
 impl Trained {
-    fn of(name: &str) -> Self {
+    pub(crate) fn of(name: &str) -> Self {
         let (_, text) = EXPERIMENTS.iter().find(|(n, _)| *n == name).unwrap();
         train(name, text, |_| ())
     }
 
-    fn load(&self) -> Result<Loaded, RegistryError> {
+    pub(crate) fn load(&self) -> Result<Loaded, RegistryError> {
         load(self.root.path(), &self.run)
     }
 
@@ -186,24 +185,15 @@ impl Trained {
             interrupt: &interrupt,
             until: None,
             judge: false,
+            start: None,
             observe: &mut observe,
         };
         let fitted = Fitted::fit(&self.config, &self.task, context).unwrap();
         fitted.predict(&self.config, &self.task, Backend::Flex).unwrap()
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.root.path().join(&self.run).join(name)
-    }
-
-    /// Replaces a file and what the manifest says of it.
-    fn forge(&self, name: &str, bytes: &[u8]) {
-        file::write_atomic(&self.path(name), bytes).unwrap();
-        if name != MANIFEST {
-            let mut manifest: serde_json::Value = file::read_json(&self.path(MANIFEST)).unwrap();
-            manifest["files"][name] = file::sha256_bytes(bytes).into();
-            file::write_json(&self.path(MANIFEST), &manifest).unwrap();
-        }
     }
 }
 

@@ -1,13 +1,11 @@
 //! Connections: accepted up to a number, read not slower than allowed, finished before the server ends.
 
-use std::convert::Infallible;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
-use axum::response::{IntoResponse, Response};
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -31,8 +29,8 @@ use super::{Say, reload};
 /// Connections beyond the limit that are told so; those beyond these are closed without a word.
 const TOLD: usize = 64;
 
-/// Time in which a connection beyond the limit may send its header, and be told.
-const TOLD_WITHIN: Duration = Duration::from_secs(2);
+/// Time in which a connection beyond the limit must have closed after it was told.
+const TOLD_WITHIN: Duration = Duration::from_secs(1);
 
 /// Time in which what lies in the system's buffers when the server stops is read: requests that were sent before.
 const LINGER: Duration = Duration::from_millis(100);
@@ -201,17 +199,33 @@ impl Shared {
     }
 
     /// Tells a connection beyond the limit so.
-    fn refuse(self: &Arc<Self>, stream: TcpStream, place: OwnedSemaphorePermit) {
+    fn refuse(&self, stream: TcpStream, place: OwnedSemaphorePermit) {
         self.service.metrics.rejected("connections");
-        let serve = service_fn(|_: Request<Incoming>| async { Ok::<_, Infallible>(crowded()) });
-        let connection = self.protocol.serve_connection(TokioIo::new(stream), serve);
         tokio::spawn(async move {
-            let _ = timeout(TOLD_WITHIN, connection).await;
+            let _ = timeout(TOLD_WITHIN, tell(&stream)).await;
             drop(place);
         });
     }
 }
 
-fn crowded() -> Response<Body> {
-    Refusal::new(503, "connections", "too many connections; ask again in a second").closing().into_response()
+/// Says that there are too many connections, whatever is asked, and reads on until the client has closed.
+///
+/// A connection that is closed with bytes unread is reset, and what it was told may be lost.
+async fn tell(stream: &TcpStream) -> io::Result<()> {
+    let refusal = Refusal::new(503, "connections", "too many connections; ask again in a second");
+    let body = refusal.body().to_string();
+    let head = "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\nretry-after: 1\r\nconnection: close";
+    let text = format!("{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+    // A new connection's buffer is empty: all of it fits.
+    stream.writable().await?;
+    stream.try_write(text.as_bytes())?;
+    let mut unread = [0; 4096];
+    loop {
+        stream.readable().await?;
+        match stream.try_read(&mut unread) {
+            Ok(0) => return Ok(()),
+            Err(e) if e.kind() != io::ErrorKind::WouldBlock => return Err(e),
+            _ => {}
+        }
+    }
 }

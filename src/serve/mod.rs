@@ -12,12 +12,17 @@
 mod answer;
 mod batch;
 mod body;
+mod forecast;
 mod form;
+#[cfg(test)]
+mod fuzz;
 mod guard;
 mod hosted;
 mod listen;
 mod metrics;
 mod model;
+mod openapi;
+mod page;
 mod predict;
 mod question;
 mod refusal;
@@ -28,21 +33,24 @@ mod rows;
 mod sample;
 mod service;
 mod settings;
+mod source;
 mod stop;
+mod table;
 #[cfg(test)]
 mod tests;
 mod token;
-mod unit;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio::runtime::Builder;
 
 pub use hosted::{LoadError, Offer, Source};
 pub use listen::{Ended, Server};
-pub use model::{Answers, Card, Column, Model, Values};
+pub use model::{Answers, Card, Column, Model, OfCell, Values};
 pub use refusal::Refusal;
 pub use settings::{ServeError, Settings};
+pub use source::offer;
 pub use stop::Stop;
 pub use token::Token;
 
@@ -51,9 +59,16 @@ pub type Say = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// Serves until SIGTERM or Ctrl-C, then answers what it has accepted; a second signal ends it at once.
 ///
+/// `listening` is told the address when requests are answered.
+///
 /// # Errors
 /// [`ServeError`] where it cannot start.
-pub fn run(settings: Settings, offers: Vec<Offer>, say: Say) -> Result<Ended, ServeError> {
+pub fn run(
+    settings: Settings,
+    offers: Vec<Offer>,
+    say: Say,
+    listening: impl FnOnce(SocketAddr),
+) -> Result<Ended, ServeError> {
     let n_threads = settings.threads;
     let runtime = Builder::new_multi_thread()
         .worker_threads(n_threads)
@@ -64,8 +79,11 @@ pub fn run(settings: Settings, offers: Vec<Offer>, say: Say) -> Result<Ended, Se
         .build()
         .map_err(ServeError::Runtime)?;
     let ended = runtime.block_on(async {
+        // Signals first: one that comes while models are loaded is heeded when they are.
+        let stop = Stop::at_signals().map_err(ServeError::Runtime)?;
         let server = Server::bind(settings, offers, say).await?;
-        Ok(server.serve(Stop::at_signals().map_err(ServeError::Runtime)?).await)
+        listening(server.address());
+        Ok(server.serve(stop).await)
     });
     runtime.shutdown_background();
     ended

@@ -1,9 +1,12 @@
 //! A model as the server sees it: rows in, labels and answers out.
 
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::refusal::Refusal;
+use crate::dataset::Cell;
 use crate::pipeline::{Input, Output};
+use crate::uq::conformal::Conformal;
 
 /// What answers rows; shared by all requests.
 pub trait Model: Send + Sync + 'static {
@@ -21,6 +24,17 @@ pub trait Model: Send + Sync + 'static {
     /// # Errors
     /// A refusal where the model has no such interval.
     fn answers(&self, rows: &[f64], labels: &[f64], level: Option<f64>) -> Result<Answers, Refusal>;
+
+    /// Answers whole cells, raw as a cycler left them.
+    ///
+    /// # Errors
+    /// 422 where the model takes ready-made rows only, or the cells lack what it needs.
+    fn cells(&self, cells: &[Cell], level: Option<f64>) -> Result<Vec<OfCell>, Refusal> {
+        let _ = (cells, level);
+        let message =
+            format!("`{}` takes ready-made rows only; send a table of its inputs", self.card().name);
+        Err(Refusal::new(422, "no_raw_cells", message))
+    }
 }
 
 /// What a model is: an entry of `/v1/models`.
@@ -40,6 +54,10 @@ pub struct Card {
     pub unit: String,
     /// Levels of its intervals, ascending; empty where it has none.
     pub levels: Vec<f64>,
+    /// Interval of its answers, with the coverage that was measured; none where no error was.
+    pub interval: Option<Conformal>,
+    /// Whether it answers raw cells, and not only ready-made rows.
+    pub takes_cells: bool,
     /// Scores of the run beside its baselines, as its folder states them.
     pub metrics: serde_json::Value,
 }
@@ -51,6 +69,27 @@ pub struct Answers {
     pub columns: Vec<Column>,
     /// What is doubtful about each row.
     pub warnings: Vec<Vec<String>>,
+}
+
+/// Answers to one cell, in the order of its cycles.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct OfCell {
+    /// Name of the cell; none where a table states none.
+    pub cell: Option<String>,
+    /// Whether a simulator made the cell.
+    pub synthetic: bool,
+    /// Capacity that counts as SoH 1 [Ah], where it is known.
+    pub reference_ah: Option<f64>,
+    /// Answer at the end of life, in the answer's unit, where it is known.
+    pub end_of_life: Option<f64>,
+    /// Cycle of each answer, where there is one.
+    pub cycles: Vec<Option<u32>>,
+    /// What was measured of each answer, in its unit; NaN where nothing was.
+    pub measured: Vec<f64>,
+    /// The answers.
+    pub answers: Answers,
+    /// What is doubtful about all of them.
+    pub warnings: Vec<String>,
 }
 
 /// A column of answers.
@@ -71,6 +110,16 @@ pub enum Values {
     Numbers(Vec<f64>),
     /// Texts.
     Texts(Vec<String>),
+}
+
+impl Values {
+    /// Returns the value of a row as JSON: null for NaN.
+    pub(super) fn json(&self, row: usize) -> Value {
+        match self {
+            Self::Numbers(numbers) => json!(numbers[row]),
+            Self::Texts(texts) => json!(texts[row]),
+        }
+    }
 }
 
 impl Card {

@@ -62,21 +62,43 @@ const ROUTES: [Route; 13] = [
     open("/page.js", "script", "Its script", Answer::Text("text/javascript")),
     open("/chart.js", "chart", "Its charts", Answer::Text("text/javascript")),
     open("/health", "health", "Says that the process lives", Answer::Json("status")),
-    Route { refusals: &[503], ..open("/ready", "ready", "Says whether requests are answered", Answer::Json("status")) },
+    Route {
+        refusals: &[503],
+        ..open("/ready", "ready", "Says whether requests are answered", Answer::Json("status"))
+    },
     token("/metrics", "metrics", "Figures for Prometheus", Answer::Text("application/openmetrics-text")),
     token("/openapi.json", "openapi", "This document", Answer::Json("document")),
-    token("/v1/models", "models", "What is served: inputs with units and ranges, figures, intervals", Answer::Json("models")),
+    token(
+        "/v1/models",
+        "models",
+        "What is served: inputs with units and ranges, figures, intervals",
+        Answer::Json("models"),
+    ),
     token("/v1/formats", "formats", "Formats of files that `/v1/forecast` reads", Answer::Json("formats")),
-    Route { method: "post", refusals: ASKED, ..token("/v1/predict", "predict", "Answers rows of inputs", Answer::Predictions) },
     Route {
         method: "post",
         refusals: ASKED,
-        ..token("/v1/models/{name}/predict", "predict_by", "Answers rows of inputs, by the model of this name", Answer::Predictions)
+        ..token("/v1/predict", "predict", "Answers rows of inputs", Answer::Predictions)
     },
     Route {
         method: "post",
         refusals: ASKED,
-        ..token("/v1/forecast", "forecast", "Answers a file: a table of inputs, or raw data of a cycler", Answer::Json("forecast"))
+        ..token(
+            "/v1/models/{name}/predict",
+            "predict_by",
+            "Answers rows of inputs, by the model of this name",
+            Answer::Predictions,
+        )
+    },
+    Route {
+        method: "post",
+        refusals: ASKED,
+        ..token(
+            "/v1/forecast",
+            "forecast",
+            "Answers a file: a table of inputs, or raw data of a cycler",
+            Answer::Json("forecast"),
+        )
     },
 ];
 
@@ -115,7 +137,8 @@ pub(super) fn document(service: &Service) -> Value {
         "components": { "schemas": schema::all(&models) },
     });
     if service.settings.token.is_some() {
-        document["components"]["securitySchemes"] = json!({ "token": { "type": "http", "scheme": "bearer" } });
+        document["components"]["securitySchemes"] =
+            json!({ "token": { "type": "http", "scheme": "bearer" } });
     }
     document
 }
@@ -174,7 +197,8 @@ fn body(route: &Route, models: &[(String, Arc<dyn Model>)]) -> Value {
         [one] => of(one),
         several => json!({ "anyOf": several.iter().map(of).collect::<Vec<_>>() }),
     };
-    let mut content = json!({ "application/json": { "schema": schema, "examples": schema::questions(models) } });
+    let mut content =
+        json!({ "application/json": { "schema": schema, "examples": schema::questions(models) } });
     for form in TABLES {
         content[form.media_type()] = bytes();
     }
@@ -188,9 +212,15 @@ fn parameters(route: &Route, models: &[(String, Arc<dyn Model>)]) -> Vec<Value> 
         json!({ "name": name, "in": place, "required": required, "schema": schema, "description": says })
     };
     let of_model = |place: &str, name: &str| {
-        parameter(name, place, json!({ "type": "string", "enum": names }), "Name of the model; by default the first")
+        parameter(
+            name,
+            place,
+            json!({ "type": "string", "enum": names }),
+            "Name of the model; by default the first",
+        )
     };
-    let level = || parameter("level", "query", schema::levels(models), "Level of the intervals; by default 0.9");
+    let level =
+        || parameter("level", "query", schema::levels(models), "Level of the intervals; by default 0.9");
     match route.path {
         "/v1/predict" => vec![of_model("query", "model"), level()],
         "/v1/models/{name}/predict" => vec![of_model("path", "name"), level()],
@@ -200,7 +230,12 @@ fn parameters(route: &Route, models: &[(String, Arc<dyn Model>)]) -> Vec<Value> 
             vec![
                 of_model("query", "model"),
                 level(),
-                parameter("format", "query", format, "Format of the file; by default found by its first bytes"),
+                parameter(
+                    "format",
+                    "query",
+                    format,
+                    "Format of the file; by default found by its first bytes",
+                ),
                 parameter(super::forecast::FILE_NAME, "header", file, "Name of the file, percent-encoded"),
             ]
         }

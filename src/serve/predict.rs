@@ -15,8 +15,8 @@ use super::question::{Options, Question};
 use super::refusal::Refusal;
 use super::service::Service;
 
-/// Bytes of a body above which it is read beside the runtime's threads: 64 KiB are parsed in about 0.2 ms.
-const LARGE_BODY: usize = 64 << 10;
+/// Bytes of a body above which it is read and computed by itself, beside the runtime's threads; some hundred rows.
+const LARGE_BODY: usize = 16 << 10;
 
 /// Asks the first model, or the one that the body names.
 pub(super) async fn of_any(
@@ -38,12 +38,13 @@ pub(super) async fn of_one(
 }
 
 async fn predict(service: Arc<Service>, name: Option<String>, request: Request) -> Result<Response, Refusal> {
-    let slot = service.slot().map_err(Refusal::closing)?;
     let (parts, body) = request.into_parts();
     let (form, answer_form) = (Form::of_body(&parts.headers)?, Form::of_answer(&parts.headers)?);
     let options = options(name, &parts.uri)?;
     let mut held = service.held();
     let body = body::read(&service, &mut held, &parts.headers, body).await?;
+    // Not before: whoever sends slowly holds a connection, but no place.
+    let slot = service.slot()?;
     let limit = service.settings.timeout;
     let answered = if body.len() > LARGE_BODY {
         // The place and the bytes are given back when the work ends, not when somebody stops waiting for it.

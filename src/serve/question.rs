@@ -10,7 +10,8 @@ use super::model::{Card, Model};
 use super::refusal::Refusal;
 use super::rows::{self, Head, Layout};
 use super::service::Service;
-use super::unit::{Conversion, accepted};
+use super::table;
+use crate::predict::unit::{Conversion, accepted};
 
 /// What a request asks.
 pub(super) struct Question<'a> {
@@ -55,15 +56,10 @@ impl<'a> Question<'a> {
         let level = level(card, options.level.or(head.level))?;
         let mut rows = match form {
             Form::Json => rows::read(body, &card.inputs, service.settings.max_rows)?,
-            _ => return Err(Refusal::new(415, "media_type", "only JSON yet")),
+            table => table::read(body, table, card, &service.settings)?,
         };
         convert(&mut rows, card, &head)?;
         Ok(Self { hosted, level, layout: head.layout, rows, model })
-    }
-
-    /// Returns how many rows it has.
-    pub(super) fn n_rows(&self) -> usize {
-        self.rows.len() / self.model.card().inputs.len().max(1)
     }
 }
 
@@ -79,7 +75,7 @@ fn agreed<'n>(address: Option<&'n str>, body: Option<&'n str>) -> Result<Option<
 }
 
 /// Returns the level of the card that is asked for, its default where none is.
-fn level(card: &Card, asked: Option<f64>) -> Result<Option<f64>, Refusal> {
+pub(super) fn level(card: &Card, asked: Option<f64>) -> Result<Option<f64>, Refusal> {
     let Some(asked) = asked else { return Ok(card.default_level()) };
     let found = card.levels.iter().find(|level| (*level - asked).abs() < 1e-9).copied();
     found.map(Some).ok_or_else(|| {

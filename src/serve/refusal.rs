@@ -37,6 +37,12 @@ impl Refusal {
         Self { closes: true, ..self }
     }
 
+    /// Returns what a client is told.
+    pub(super) fn body(&self) -> Value {
+        let detail = self.detail.as_ref().map_or_else(|| json!({}), |detail| (**detail).clone());
+        json!({ "error": { "code": self.code, "message": self.message, "detail": detail } })
+    }
+
     /// Returns its status.
     pub fn status(&self) -> u16 {
         self.status.as_u16()
@@ -55,9 +61,7 @@ impl Refusal {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let detail = self.detail.map_or_else(|| json!({}), |detail| *detail);
-        let body = json!({ "error": { "code": self.code, "message": self.message, "detail": detail } });
-        let mut response = (self.status, axum::Json(body)).into_response();
+        let mut response = (self.status, axum::Json(self.body())).into_response();
         let headers = response.headers_mut();
         if self.status == StatusCode::UNAUTHORIZED {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"fadecast\""));

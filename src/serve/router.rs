@@ -15,7 +15,7 @@ use super::metrics::CONTENT_TYPE as FIGURES;
 use super::model::Card;
 use super::refusal::Refusal;
 use super::service::Service;
-use super::{guard, predict};
+use super::{forecast, guard, openapi, page, predict};
 
 /// Returns the routes of a server.
 pub(super) fn router(service: Arc<Service>) -> Router {
@@ -24,8 +24,10 @@ pub(super) fn router(service: Arc<Service>) -> Router {
         .route("/v1/predict", post(predict::of_any))
         .route("/v1/models/{name}/predict", post(predict::of_one))
         .route("/metrics", get(metrics))
+        .route("/openapi.json", get(openapi::openapi))
+        .merge(forecast::routes())
         .route_layer(from_fn_with_state(Arc::clone(&service), guard::authorise));
-    let open = Router::new().route("/health", get(health)).route("/ready", get(ready));
+    let open = Router::new().route("/health", get(health)).route("/ready", get(ready)).merge(page::routes());
     authorised
         .merge(open)
         .fallback(unknown)

@@ -16,7 +16,7 @@ use std::fmt;
 
 use serde::de::{self, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::error::Category;
-use serde_json::json;
+use serde_json::{Value, json};
 
 pub(super) use head::{Head, Layout};
 
@@ -134,12 +134,18 @@ fn names(inputs: &[Input]) -> Vec<&str> {
 
 /// Returns what the parser found wrong: 400 where it is no JSON, 422 where it is another JSON.
 fn told(error: &serde_json::Error, body: &[u8], place: &str) -> Refusal {
-    let is_other = error.classify() == Category::Data;
+    if error.classify() == Category::Data {
+        let message = format!("{place}{error}");
+        return Refusal::new(422, "bad_request", message).with(position(error));
+    }
     let has_nan = [&b"NaN"[..], b"Infinity"].iter().any(|w| body.windows(w.len()).any(|b| b == *w));
-    let hint = if has_nan && !is_other { "; JSON has no NaN: what is not known is null" } else { "" };
-    let (status, code) = if is_other { (422, "bad_request") } else { (400, "bad_json") };
-    let message = format!("{place}{error}{hint}");
-    Refusal::new(status, code, message).with(json!({ "line": error.line(), "column": error.column() }))
+    let hint = if has_nan { "; JSON has no NaN: what is not known is null" } else { "" };
+    let message = format!("the body is no JSON: {place}{error}{hint}");
+    Refusal::new(400, "bad_json", message).with(position(error))
+}
+
+fn position(error: &serde_json::Error) -> Value {
+    json!({ "line": error.line(), "column": error.column() })
 }
 
 /// The object around the rows.
@@ -263,7 +269,7 @@ mod tests {
                 r#"{"rows": [3]}"#.into(),
                 422,
                 "bad_request",
-                "row 0: invalid type: integer `3`, expected an object",
+                "row 0: invalid type: integer `3`, expected an object of `rows`",
             ),
             (r#"{"rows": {}}"#.into(), 422, "bad_request", "invalid type: map, expected a list of rows"),
             (r#"{"rows": []}"#.into(), 422, "no_rows", "there is no row"),

@@ -38,6 +38,8 @@ impl Sample {
             output: pipeline.output.clone(),
             unit: pipeline.output.unit().into(),
             levels: pipeline.interval.as_ref().map_or_else(Vec::new, |interval| interval.levels.clone()),
+            interval: pipeline.interval.clone(),
+            takes_cells: false,
             metrics: serde_json::Value::Null,
         };
         Self { card, pipeline, calls: Mutex::default(), before: Box::new(before) }

@@ -31,7 +31,7 @@ pub struct Settings {
     pub max_queue: usize,
     /// Most connections, default 1024; those beyond are told 503 and closed.
     pub max_connections: usize,
-    /// Rows after which a batch is full, default 1024; a request of more is computed by itself.
+    /// Rows after which a batch is full, default 1024; large requests are computed in pieces of so many.
     pub batch_rows: usize,
     /// Longest wait for the header of a connection's first or next request, default 15 s; then it is closed.
     pub header_timeout: Duration,

@@ -1,8 +1,11 @@
 //! The server as its clients see it.
 
+mod limits;
+mod reload;
 mod routes;
+mod sockets;
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -16,6 +19,9 @@ use super::router::router;
 use super::sample::Sample;
 use super::service::Service;
 use super::settings::Settings;
+
+/// Kind of the sample pipeline that most tests ask.
+const KIND: &str = "linear";
 
 /// A log that tests can read.
 #[derive(Debug, Clone, Default)]
@@ -32,15 +38,50 @@ impl Log {
     }
 }
 
-fn service(settings: Settings, offers: Vec<Offer>) -> Arc<Service> {
+/// Holds a model up until it is opened, and knows how often it was come to.
+#[derive(Debug, Clone, Default)]
+struct Gate(Arc<(Mutex<(usize, bool)>, Condvar)>);
+
+impl Gate {
+    fn pass(&self) {
+        let (state, changed) = &*self.0;
+        let mut state = state.lock().unwrap();
+        state.0 += 1;
+        drop(changed.wait_while(state, |(_, is_open)| !*is_open).unwrap());
+    }
+
+    fn open(&self) {
+        let (state, changed) = &*self.0;
+        state.lock().unwrap().1 = true;
+        changed.notify_all();
+    }
+
+    fn n_come(&self) -> usize {
+        self.0.0.lock().unwrap().0
+    }
+
+    fn model(&self, run: &str) -> Sample {
+        let gate = self.clone();
+        Sample::held_up(KIND, "linear", run, move || gate.pass())
+    }
+}
+
+/// Waits until something is so; a test that waits for ever has failed.
+async fn until(is_so: impl Fn() -> bool) {
+    while !is_so() {
+        tokio::task::yield_now().await;
+    }
+}
+
+pub(super) fn service(settings: Settings, offers: Vec<Offer>) -> Arc<Service> {
     Arc::new(Service::start(settings, offers, Log::default().say()).unwrap())
 }
 
-fn hybrid() -> Sample {
-    Sample::new("hybrid xu2018", "hybrid", "run-1")
+fn linear() -> Sample {
+    Sample::new(KIND, "linear", "run-1")
 }
 
-/// Returns `n` rows of a model as the JSON of a request.
+/// Returns `n` rows of the sample, some numbers missing, as the JSON of a request.
 fn rows(model: &Sample, n: usize) -> Vec<Value> {
     let row = |values: Vec<f64>| -> Value {
         let pair = |(input, value): (&crate::pipeline::Input, f64)| {
@@ -52,6 +93,14 @@ fn rows(model: &Sample, n: usize) -> Vec<Value> {
     crate::pipeline::sample::rows(&model.pipeline, n, true).into_iter().map(row).collect()
 }
 
+/// Returns what the sample's plain meaning says of the same rows.
+fn expected(model: &Sample, n: usize) -> Vec<f64> {
+    crate::pipeline::sample::rows(&model.pipeline, n, true)
+        .iter()
+        .map(|r| model.pipeline.reference(r)[0])
+        .collect()
+}
+
 fn post(path: &str, body: &Value) -> Request<Body> {
     Request::post(path).header("content-type", "application/json").body(Body::from(body.to_string())).unwrap()
 }
@@ -60,7 +109,7 @@ fn get(path: &str) -> Request<Body> {
     Request::get(path).body(Body::empty()).unwrap()
 }
 
-async fn ask(router: &Router, request: Request<Body>) -> (StatusCode, Value) {
+pub(super) async fn ask(router: &Router, request: Request<Body>) -> (StatusCode, Value) {
     let (status, text) = ask_text(router, request).await;
     (status, serde_json::from_str(&text).unwrap_or(json!(text)))
 }

@@ -20,11 +20,15 @@ mod early; // Lives and tiers through the program: tables, figures and reasons.
 #[cfg(test)]
 mod experiments; // Experiments through the program: trained, killed, resumed, compared, refused.
 #[cfg(test)]
+mod models; // Finished runs through the program: listed, promoted, verified, migrated, removed, refused.
+#[cfg(test)]
 mod predict; // Answers through the program: tables of every form, raw cells, refusals.
 #[cfg(test)]
 mod program; // The program as a person runs it.
 #[cfg(test)]
 mod reproduce; // The same bytes, killed or not, alone or in a population.
+#[cfg(test)]
+mod serve; // The server through the program: answers, attacks, bad bodies, tampered runs, the documents' commands.
 #[cfg(test)]
 mod tidy; // House rules: heads, lengths, names, import direction, confined crates, citations.
 #[cfg(test)]

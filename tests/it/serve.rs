@@ -29,7 +29,9 @@ fn the_routes_answer_and_the_document_names_them() {
     }
     let document = server.get("/openapi.json").json();
     let paths: Vec<&String> = document["paths"].as_object().unwrap().keys().collect();
-    for path in ["/", "/health", "/ready", "/metrics", "/v1/models", "/v1/predict", "/v1/forecast", "/openapi.json"] {
+    for path in
+        ["/", "/health", "/ready", "/metrics", "/v1/models", "/v1/predict", "/v1/forecast", "/openapi.json"]
+    {
         assert!(paths.iter().any(|p| *p == path), "{path} is not among {paths:?}");
     }
 }
@@ -37,7 +39,7 @@ fn the_routes_answer_and_the_document_names_them() {
 #[test]
 fn a_good_row_has_an_answer_inside_its_interval() {
     let server = Server::start("");
-    let row = &server.post_json("/v1/predict", GOOD).json()["rows"][0];
+    let row = &server.post_json("/v1/predict", GOOD).json()["answers"][0];
     let number = |name: &str| row[name].as_f64().unwrap_or_else(|| panic!("no {name} in {row}"));
     assert!(number("soh_lower") <= number("soh") && number("soh") <= number("soh_upper"), "{row}");
     assert!(row["warnings"].as_array().is_some_and(|w| w.iter().all(Value::is_string)), "{row}");

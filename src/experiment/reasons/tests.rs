@@ -70,6 +70,7 @@ fn found(text: &str) -> (Task, Fitted, Reasons) {
         interrupt: &interrupt,
         until: None,
         judge: false,
+        start: None,
         observe: &mut nobody,
     };
     let fitted = Fitted::fit(&config, &task, context).unwrap();

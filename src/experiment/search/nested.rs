@@ -48,6 +48,7 @@ pub fn evaluate(
             interrupt,
             until: None,
             judge: false,
+            start: None,
             observe,
         };
         let fitted = Fitted::fit(&config, &task, context)?;

@@ -12,6 +12,7 @@ use crate::experiment::config::ExperimentConfig;
 use crate::experiment::error::ExperimentError;
 use crate::experiment::folder::resolved_toml;
 use crate::experiment::parse;
+use crate::experiment::start::StartError;
 use crate::experiment::task::{Cells, Task};
 use crate::file;
 use crate::prepare::Part;
@@ -69,6 +70,9 @@ impl Plan {
         root: &Path,
         backend: Backend,
     ) -> Result<Self, ExperimentError> {
+        if config.start.is_some() {
+            return Err(StartError::Search.into());
+        }
         let settings = Settings::new(config, source_name)?;
         let cells = Cells::load(config, root)?;
         let task = Task::of(config, &cells)?;

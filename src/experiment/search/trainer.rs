@@ -121,6 +121,7 @@ impl Trainer {
             interrupt: &interrupt,
             until: jobs[0].trial.budget.as_ref().map(|b| b.until),
             judge: self.settings.tuner.epoch == EpochChoice::Best,
+            start: None,
             observe: &mut heart,
         };
         let fitted = Fitted::fit_together(&together, context)?;

@@ -1,7 +1,7 @@
 //! A graph under construction: values with type and shape, nodes in order, constants and nodes that are made once.
 //!
 //! ```text
-//! value name = scope/operator_number          constant = c_number
+//! value = /scope/operator_number          constant = /constant_number
 //! ```
 //!
 //! A node that asks for what an earlier one computes is that one, so whoever builds need not keep what was built.
@@ -76,10 +76,16 @@ impl Graph {
         self.outputs.push((name.into(), value.clone(), doc.into()));
     }
 
-    /// Returns the names of inputs and outputs.
+    /// Returns the names of all values; the graph is none unless each is there once.
     pub(super) fn names(&self) -> Vec<String> {
-        let inputs = self.inputs.iter().map(|input| input.name.clone().unwrap_or_default());
-        inputs.chain(self.outputs.iter().map(|(name, ..)| name.clone())).collect()
+        let inputs = self.inputs.iter().filter_map(|input| input.name.clone());
+        let constants = self.tensors.iter().filter_map(|tensor| tensor.name.clone());
+        let outputs = self.outputs.iter().map(|(name, ..)| name.clone());
+        inputs
+            .chain(constants)
+            .chain(self.values.iter().map(|value| value.name.clone()))
+            .chain(outputs)
+            .collect()
     }
 
     /// Returns a constant of 32-bit numbers.
@@ -101,12 +107,12 @@ impl Graph {
 
     fn constant(&mut self, raw: Vec<u8>, element: Element, shape: &[usize]) -> Value {
         let tensor = Tensor {
-            dims: shape.iter().map(|&d| d as i64).collect(),
+            dims: shape.iter().map(|&d| long(d)).collect(),
             data_type: Some(element as i32),
             name: None,
             raw_data: Some(raw),
         };
-        let next = format!("c_{}", self.tensors.len());
+        let next = format!("/constant_{}", self.tensors.len());
         let name = self.constants.entry(tensor.encode_to_vec()).or_insert_with(|| next.clone()).clone();
         if name == next {
             self.tensors.push(Tensor { name: Some(next), ..tensor });
@@ -144,7 +150,7 @@ impl Graph {
         if let (Some(made), 1) = (self.made.get(&key), shapes.len()) {
             return vec![made.clone()];
         }
-        let name = format!("{}/{}_{}", self.scope, operator.to_lowercase(), self.nodes.len());
+        let name = format!("/{}/{}_{}", self.scope, operator.to_lowercase(), self.nodes.len());
         let several = shapes.len() > 1;
         let value = |(idx, shape)| {
             let name = if several { format!("{name}.{idx}") } else { name.clone() };
@@ -196,17 +202,22 @@ impl Graph {
         self.nodes.push(Node {
             input: vec![from.into()],
             output: vec![to.into()],
-            name: Some(format!("{}/identity_{}", self.scope, self.nodes.len())),
+            name: Some(format!("/{}/identity_{}", self.scope, self.nodes.len())),
             op_type: Some("Identity".into()),
             ..Node::default()
         });
     }
 }
 
+/// Returns a length or a position as files have it.
+pub(super) fn long(n: usize) -> i64 {
+    i64::try_from(n).expect("invariant: lengths and positions are below 2^63")
+}
+
 fn info(value: &Value, doc: &str) -> ValueInfo {
     let dimension = |axis: &Axis| match axis {
         Axis::Batch => Dimension { dim_value: None, dim_param: Some(BATCH.into()) },
-        Axis::Of(n) => Dimension { dim_value: Some(*n as i64), dim_param: None },
+        Axis::Of(n) => Dimension { dim_value: Some(long(*n)), dim_param: None },
     };
     let shape = Shape { dim: value.shape.iter().map(dimension).collect() };
     let tensor = TensorType { elem_type: Some(value.element as i32), shape: Some(shape) };

@@ -28,7 +28,7 @@ pub(super) fn answer(graph: &mut Graph, label: &Value, pipeline: &Pipeline, leve
             });
         }
         Output::Tier { names } => {
-            tiers(graph, label, (score, level), (names, &pipeline.output.probability_names()))
+            tiers(graph, label, (score, level), (names, &pipeline.output.probability_names()));
         }
     }
 }

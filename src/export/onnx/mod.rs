@@ -96,7 +96,7 @@ fn left_out(pipeline: &Pipeline, manifest: &Manifest) -> Vec<String> {
             sentences.push("one level of the set of tiers; the others' scores are in the metadata".into());
         }
         (Some(_), _) => {
-            sentences.push("one level of the interval; the others' scores are in the metadata".into())
+            sentences.push("one level of the interval; the others' scores are in the metadata".into());
         }
     }
     sentences.extend(metadata::anchoring(manifest));

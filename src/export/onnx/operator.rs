@@ -3,7 +3,7 @@
 //! # Panics
 //! Every function, where shapes do not fit: whoever builds a graph knows them.
 
-use super::graph::{Axis, Graph, Value};
+use super::graph::{Axis, Graph, Value, long};
 use super::proto::{Attribute, Element};
 
 /// Version of the default operators: the first whose `Softmax`, `ReduceSum` and `Unsqueeze` are those of today.
@@ -49,13 +49,13 @@ impl Graph {
     /// Returns `x` at the places `indices` of an axis, whose axes take its place.
     pub(super) fn gather(&mut self, x: &Value, indices: &Value, axis: usize) -> Value {
         let shape = [&x.shape[..axis], &indices.shape, &x.shape[axis + 1..]].concat();
-        self.node(("", "Gather"), &[x, indices], vec![int("axis", axis as i64)], (x.element, shape))
+        self.node(("", "Gather"), &[x, indices], vec![int("axis", long(axis))], (x.element, shape))
     }
 
     /// Returns `x` with its axes in another order.
     pub(super) fn transpose(&mut self, x: &Value, order: &[usize]) -> Value {
         let shape = order.iter().map(|&axis| x.shape[axis]).collect();
-        let order = order.iter().map(|&axis| axis as i64).collect();
+        let order = order.iter().map(|&axis| long(axis)).collect();
         self.node(("", "Transpose"), &[x], vec![ints("perm", order)], (x.element, shape))
     }
 
@@ -69,7 +69,7 @@ impl Graph {
     /// Returns the numbers of `x` in another shape, in which the axis of rows occurs once.
     pub(super) fn reshape(&mut self, x: &Value, shape: Vec<Axis>) -> Value {
         let lengths: Vec<i64> =
-            shape.iter().map(|a| if let Axis::Of(n) = a { *n as i64 } else { -1 }).collect();
+            shape.iter().map(|a| if let Axis::Of(n) = a { long(*n) } else { -1 }).collect();
         let lengths = self.integers(&lengths, &[shape.len()]);
         self.node(("", "Reshape"), &[x, &lengths], vec![], (x.element, shape))
     }
@@ -82,7 +82,7 @@ impl Graph {
             (true, false) => None,
         };
         let shape = x.shape.iter().enumerate().filter_map(kept).collect();
-        let axes = axes.iter().map(|&axis| axis as i64).collect();
+        let axes = axes.iter().map(|&axis| long(axis)).collect();
         let attributes = vec![ints("axes", axes), int("keepdims", i64::from(keep))];
         self.node(("", "ReduceMean"), &[x], attributes, (x.element, shape))
     }

@@ -7,7 +7,7 @@
 //! A mean that is much larger than its standard deviation has more digits than 32 bits hold: it is taken off in two steps,
 //! its 32-bit neighbour first, which is exact near the mean, and the rest after the division.
 
-use super::graph::{Axis, Graph, Value};
+use super::graph::{Axis, Graph, Value, long};
 use super::lanes::Lanes;
 use crate::pipeline::{Part, Pipeline};
 
@@ -61,7 +61,7 @@ impl Rows {
             }
             Self::Packed(all, n) if columns.iter().copied().eq(0..*n) => all.clone(),
             Self::Packed(all, _) => {
-                let columns: Vec<i64> = columns.iter().map(|&column| column as i64).collect();
+                let columns: Vec<i64> = columns.iter().map(|&column| long(column)).collect();
                 let places = graph.integers(&columns, &[columns.len()]);
                 graph.gather(all, &places, 1)
             }
@@ -108,7 +108,7 @@ impl Rows {
         }
         let used = union(parts);
         let all = self.matrix(graph, &used);
-        let place = |&c: &usize| used.binary_search(&c).map_or(0, |place| place as i64);
+        let place = |&c: &usize| used.binary_search(&c).map_or(0, long);
         let places: Vec<i64> = columns.iter().flatten().map(place).collect();
         let places = graph.integers(&places, &[parts.len(), 1, width]);
         let gathered = graph.gather(&all, &places, 1);

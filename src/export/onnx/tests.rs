@@ -4,13 +4,17 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use prost::Message;
+use rand::RngExt;
 use rten::Value as Tensor;
 
 use super::proto::{Attribute, GraphProto, Model, Node};
 use super::*;
+use crate::experiment::folder::RunFolder;
+use crate::experiment::task::Task;
 use crate::export::tests::manifest;
 use crate::file;
-use crate::pipeline::sample;
+use crate::pipeline::{Input, sample};
+use crate::seed::Seed;
 
 /// Largest difference from the reference, relative to the size of a value above 1.
 const TOLERANCE: f64 = 1e-5;
@@ -20,30 +24,33 @@ fn graph_of(pipeline: &Pipeline, options: &Options) -> Model {
     Model::decode(&exported.files[0].bytes[..]).unwrap()
 }
 
-/// Returns rows of 32-bit numbers, every seventh missing.
+/// Returns rows of 32-bit numbers, every seventh missing: NaN, or infinite, which counts as missing, too.
 fn rows(pipeline: &Pipeline, n: usize) -> Vec<Vec<f64>> {
-    let single = |row: Vec<f64>| row.into_iter().map(|v| f64::from(v as f32)).collect();
-    sample::rows(pipeline, n, true).into_iter().map(single).collect()
+    let mut missing = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY].into_iter().cycle();
+    let mut single = |v: f64| if v.is_nan() { missing.next().unwrap() } else { f64::from(v as f32) };
+    let rows = sample::rows(pipeline, n, true).into_iter();
+    rows.map(|row| row.into_iter().map(&mut single).collect()).collect()
 }
 
 /// Returns name and values of every output but bools and integers, by the reference.
 fn expected(pipeline: &Pipeline, rows: &[Vec<f64>], level: f64) -> Vec<(String, Vec<f64>)> {
     let labels: Vec<Vec<f64>> = rows.iter().map(|row| pipeline.reference(row)).collect();
-    let score = pipeline.interval.as_ref().unwrap().score(level).unwrap();
+    let score = pipeline.interval.as_ref().and_then(|interval| interval.score(level));
     let number = |name: &str, scale: f64| {
-        let ends = [("", 0.0), ("_lower", -score), ("_upper", score)];
+        let mut ends = vec![("", 0.0)];
+        ends.extend(score.into_iter().flat_map(|score| [("_lower", -score), ("_upper", score)]));
         let at = |(end, shift): (&str, f64)| {
             let value = |label: &Vec<f64>| scale * pipeline.output.physical(label[0] + shift);
             (format!("{name}{end}"), labels.iter().map(value).collect())
         };
-        ends.map(at)
+        ends.into_iter().map(at).collect::<Vec<_>>()
     };
     match &pipeline.output {
         Output::Soh { reference_ah } => {
             let capacity = reference_ah.map(|ah| number("discharging_capacity_ah", ah));
             number("soh", 1.0).into_iter().chain(capacity.into_iter().flatten()).collect()
         }
-        Output::Life { .. } => number("cycle_life", 1.0).into(),
+        Output::Life { .. } => number("cycle_life", 1.0),
         Output::Tier { .. } => {
             let names = pipeline.output.probability_names().into_iter().enumerate();
             names.map(|(class, name)| (name, labels.iter().map(|l| l[class]).collect())).collect()
@@ -102,8 +109,9 @@ fn trees_of(node: &Node, graph: &GraphProto, pipeline: &Pipeline, row: &[f64]) -
         let find =
             |wanted: i64| (root..id.len()).find(|&at| tree[at] == tree[root] && id[at] == wanted).unwrap();
         let mut at = root;
+        let number = |v: f64| if v.is_finite() { v as f32 } else { f32::NAN };
         while modes[at] == b"BRANCH_LT" {
-            let x = row[columns[feature[at] as usize]] as f32;
+            let x = number(row[columns[feature[at] as usize]]);
             let goes_left = x < threshold[at] || (x.is_nan() && missing_left[at] == 1);
             at = find(if goes_left { left[at] } else { right[at] });
         }
@@ -124,25 +132,29 @@ fn columns_of(value: &str, graph: &GraphProto, pipeline: &Pipeline) -> Vec<usize
     joined.input.iter().map(position).collect()
 }
 
+/// Returns the largest difference from the reference, batch 1 and 17.
+fn largest_difference(pipeline: &Pipeline) -> f64 {
+    let mut largest: f64 = 0.0;
+    for n in [1, 17] {
+        let rows = rows(pipeline, n);
+        let expected = expected(pipeline, &rows, 0.9);
+        let names: Vec<String> = expected.iter().map(|(name, _)| name.clone()).collect();
+        let found = run(graph_of(pipeline, &Options::default()), pipeline, &rows, &names);
+        for ((output, expected), found) in expected.iter().zip(found) {
+            let (shape, found) = found.into_shape_vec::<f32, 2>().unwrap();
+            assert_eq!(shape, [n, 1], "{output}");
+            let difference = |(e, f): (&f64, f32)| (f64::from(f) - e).abs() / e.abs().max(1.0);
+            largest = expected.iter().zip(found).map(difference).fold(largest, f64::max);
+        }
+    }
+    largest
+}
+
 #[test]
 fn every_sample_agrees_with_the_reference() {
     for (name, pipeline) in sample::all() {
-        let mut largest: f64 = 0.0;
-        for n in [1, 17] {
-            let rows = rows(&pipeline, n);
-            let expected = expected(&pipeline, &rows, 0.9);
-            let names: Vec<String> = expected.iter().map(|(name, _)| name.clone()).collect();
-            let found = run(graph_of(&pipeline, &Options::default()), &pipeline, &rows, &names);
-            for ((output, expected), found) in expected.iter().zip(found) {
-                let (shape, found) = found.into_shape_vec::<f32, 2>().unwrap();
-                assert_eq!(shape, [n, 1], "{name}: {output}");
-                for (e, f) in expected.iter().zip(found) {
-                    largest = largest.max((f64::from(f) - e).abs() / e.abs().max(1.0));
-                }
-            }
-        }
+        let largest = largest_difference(&pipeline);
         assert!(largest < TOLERANCE, "{name}: {largest:e}");
-        println!("rten  {name:<32} {largest:.1e}");
     }
 }
 
@@ -164,19 +176,21 @@ fn a_packed_graph_answers_the_same() {
 
 #[test]
 fn tiers_are_named_by_position_and_sets_hold_the_probable_ones() {
-    let (_, pipeline) = sample::all().into_iter().find(|(name, _)| name == "temperature").unwrap();
+    let (_, mut pipeline) = sample::all().into_iter().find(|(name, _)| name == "temperature").unwrap();
     let rows = rows(&pipeline, 40);
-    let level = 0.8;
-    let score = pipeline.interval.as_ref().unwrap().score(level).unwrap();
-    let model = graph_of(&pipeline, &Options { level, ..Options::default() });
-    let found = run(model, &pipeline, &rows, &["tier".into(), "tier_set".into()]);
+    let mut probabilities: Vec<f64> = rows.iter().flat_map(|row| pipeline.reference(row)).collect();
+    probabilities.sort_by(f64::total_cmp);
+    let score = 1.0 - probabilities[60..62].iter().sum::<f64>() / 2.0;
+    pipeline.interval.as_mut().unwrap().scores = vec![score; 4];
+    let found =
+        run(graph_of(&pipeline, &Options::default()), &pipeline, &rows, &["tier".into(), "tier_set".into()]);
     let [tier, set] = <[Tensor; 2]>::try_from(found).unwrap();
     let (tier, set) = (tier.into_shape_vec::<i32, 2>().unwrap().1, set.into_shape_vec::<i32, 2>().unwrap().1);
     let mut sizes = BTreeSet::new();
     for (idx, row) in rows.iter().enumerate() {
         let p = pipeline.reference(row);
         let most = (0..3).max_by(|&a, &b| p[a].total_cmp(&p[b])).unwrap();
-        assert_eq!(tier[idx], most as i32);
+        assert_eq!(usize::try_from(tier[idx]).unwrap(), most);
         for class in (0..3).filter(|&class| (p[class] - (1.0 - score)).abs() > 1e-5) {
             assert_eq!(set[3 * idx + class] != 0, 1.0 - p[class] <= score, "{p:?}");
         }
@@ -260,11 +274,13 @@ fn a_mean_far_above_its_spread_is_taken_off_exactly() {
 }
 
 #[test]
-fn an_input_named_like_an_output_is_refused() {
+fn an_input_named_like_another_value_is_refused() {
     let (_, mut pipeline) = sample::all().swap_remove(0);
-    pipeline.inputs[0].name = "soh".into();
-    let result = export(&pipeline, &manifest(&pipeline), &Options::default());
-    assert!(matches!(result, Err(ExportError::SameName { .. })), "{result:?}");
+    for taken in ["soh", "input_1", "/constant_0"] {
+        pipeline.inputs[0].name = taken.into();
+        let result = export(&pipeline, &manifest(&pipeline), &Options::default());
+        assert!(matches!(&result, Err(ExportError::SameName { name }) if name == taken), "{result:?}");
+    }
 }
 
 #[test]
@@ -284,40 +300,73 @@ fn the_metadata_say_unit_level_coverage_and_origin() {
     };
     assert_eq!((of("level").as_str(), of("coverage").as_str()), ("0.9", "0.9"));
     assert_eq!(of("data_sha256"), "ab".repeat(32));
-    let inputs: Vec<crate::pipeline::Input> = serde_json::from_str(&of("inputs")).unwrap();
+    let inputs: Vec<Input> = serde_json::from_str(&of("inputs")).unwrap();
     assert_eq!(inputs, pipeline.inputs);
     assert!(of("anchoring").contains("last 5 given"));
     assert!(exported.left_out.iter().any(|sentence| sentence.contains("anchoring")));
 }
 
-/// Writes every sample with rows and expected answers for `tests/round_trip/onnx.py`, where `FADECAST_ROUND_TRIP` says to.
+/// Writes every sample, and the runs of `FADECAST_ROUND_TRIP_RUNS` (`:` between folders), for `tests/round_trip/onnx.sh`,
+/// where `FADECAST_ROUND_TRIP` says to: graphs, rows and the answers of the reference.
 #[test]
-fn samples_are_written_for_the_round_trip() {
+fn graphs_are_written_for_the_round_trip() {
     let Some(folder) = std::env::var_os("FADECAST_ROUND_TRIP") else { return };
     let folder = Path::new(&folder);
     file::create_folder(folder).unwrap();
+    let mut differences = String::new();
     for (name, pipeline) in sample::all() {
+        differences += &format!("{name:<32} {:.1e}\n", largest_difference(&pipeline));
         let name = name.to_lowercase().replace(' ', "_");
-        let rows = rows(&pipeline, 257);
-        let names = pipeline.inputs.iter().map(|input| input.name.clone()).collect();
-        write(&folder.join(format!("{name}.inputs.csv")), names, &rows);
-        let expected = expected(&pipeline, &rows, 0.9);
-        let columns: Vec<Vec<f64>> =
-            (0..rows.len()).map(|r| expected.iter().map(|e| e.1[r]).collect()).collect();
-        write(
-            &folder.join(format!("{name}.answers.csv")),
-            expected.into_iter().map(|e| e.0).collect(),
-            &columns,
-        );
-        for (packed, end) in [(false, "onnx"), (true, "packed.onnx")] {
-            let options = Options { packed, ..Options::default() };
-            let exported = export(&pipeline, &manifest(&pipeline), &options).unwrap();
-            file::write_atomic(&folder.join(format!("{name}.{end}")), &exported.files[0].bytes).unwrap();
-        }
+        write_graphs(folder, &name, (&pipeline, &manifest(&pipeline)), &rows(&pipeline, 257));
+    }
+    file::write_atomic(&folder.join("rten.txt"), differences.as_bytes()).unwrap();
+    let runs = std::env::var("FADECAST_ROUND_TRIP_RUNS").unwrap_or_default();
+    for run in runs.split(':').filter(|run| !run.is_empty()) {
+        let run = Path::new(run);
+        let root = run.ancestors().nth(3).unwrap();
+        let loaded = crate::registry::load(root, run).unwrap();
+        let model = (&loaded.pipeline, &loaded.manifest);
+        let name = format!("run_{}", loaded.pipeline.name);
+        write_graphs(folder, &format!("{name}_real_rows"), model, &real_rows(root, run, &loaded.pipeline));
+        write_graphs(folder, &format!("{name}_random_rows"), model, &random_rows(&loaded.pipeline, 1000));
     }
 }
 
-fn write(path: &Path, names: Vec<String>, rows: &[Vec<f64>]) {
+/// Returns rows of the trained ranges, one number in ten missing.
+fn random_rows(pipeline: &Pipeline, n: usize) -> Vec<Vec<f64>> {
+    let mut rng = Seed::new(5).stream("rows");
+    let mut value = |input: &Input| {
+        let value = rng.random_range(input.range[0]..=input.range[1]);
+        if rng.random_bool(0.1) { f64::NAN } else { f64::from(value as f32) }
+    };
+    (0..n).map(|_| pipeline.inputs.iter().map(&mut value).collect()).collect()
+}
+
+/// Returns the rows of the data that a run was judged on.
+fn real_rows(root: &Path, run: &Path, pipeline: &Pipeline) -> Vec<Vec<f64>> {
+    let (folder, _) = RunFolder::open(root, run).unwrap();
+    let frame = Task::load(&folder.config().unwrap(), root).unwrap().frame;
+    let all = || frame.inputs.iter().chain(&frame.stress);
+    let column = |input: &Input| &all().find(|column| column.name == input.name).unwrap().values;
+    let columns: Vec<&Vec<f64>> = pipeline.inputs.iter().map(column).collect();
+    let row = |idx: usize| columns.iter().map(|values| f64::from(values[idx] as f32)).collect();
+    (0..frame.rows.len()).map(row).collect()
+}
+
+fn write_graphs(folder: &Path, name: &str, (pipeline, manifest): (&Pipeline, &Manifest), rows: &[Vec<f64>]) {
+    let names: Vec<String> = pipeline.inputs.iter().map(|input| input.name.clone()).collect();
+    write(&folder.join(format!("{name}.inputs.csv")), &names, rows);
+    let (names, columns): (Vec<String>, Vec<Vec<f64>>) = expected(pipeline, rows, 0.9).into_iter().unzip();
+    let answers: Vec<Vec<f64>> = (0..rows.len()).map(|r| columns.iter().map(|c| c[r]).collect()).collect();
+    write(&folder.join(format!("{name}.answers.csv")), &names, &answers);
+    for (packed, end) in [(false, "onnx"), (true, "packed.onnx")] {
+        let options = Options { packed, ..Options::default() };
+        let exported = export(pipeline, manifest, &options).unwrap();
+        file::write_atomic(&folder.join(format!("{name}.{end}")), &exported.files[0].bytes).unwrap();
+    }
+}
+
+fn write(path: &Path, names: &[String], rows: &[Vec<f64>]) {
     let line = |row: &Vec<f64>| row.iter().map(f64::to_string).collect::<Vec<_>>().join(",");
     let lines: Vec<String> = std::iter::once(names.join(",")).chain(rows.iter().map(line)).collect();
     file::write_atomic(path, lines.join("\n").as_bytes()).unwrap();

@@ -1,6 +1,6 @@
 //! Trees as one node of `ai.onnx.ml`: every tree of every part and repetition, an output a lane and class.
 
-use super::graph::{Axis, Graph, ML, Value};
+use super::graph::{Axis, Graph, ML, Value, long};
 use super::lanes::Lanes;
 use super::operator::{floats, int, ints, text, texts};
 use super::proto::{Attribute, Element};
@@ -24,8 +24,7 @@ pub(super) fn margins(
     let x = graph.finite_or(&x, &missing);
     let mut table = Table::default();
     for ((part, _), forest) in lanes.each().zip(forests) {
-        let places =
-            parts[part].columns.iter().map(|c| used.binary_search(c).map_or(0, |place| place as i64));
+        let places = parts[part].columns.iter().map(|c| used.binary_search(c).map_or(0, long));
         table.push(forest, &places.collect::<Vec<_>>());
     }
     let (n_outputs, n_targets) = (forests[0].n_outputs(), table.start.len());
@@ -64,11 +63,11 @@ impl Table {
         let first_target = self.start.len();
         self.start.extend(&forest.start);
         for tree in &forest.trees {
-            let target = (first_target + tree.output) as i64;
+            let target = long(first_target + tree.output);
             for (idx, node) in tree.nodes.iter().enumerate() {
                 self.tree.push(self.n_trees);
-                self.node.push(idx as i64);
-                self.push_node(node, places, (idx as i64, target));
+                self.node.push(long(idx));
+                self.push_node(node, places, (long(idx), target));
             }
             self.n_trees += 1;
         }
@@ -98,7 +97,7 @@ impl Table {
     fn attributes(self) -> Vec<Attribute> {
         vec![
             text("aggregate_function", "SUM"),
-            int("n_targets", self.start.len() as i64),
+            int("n_targets", long(self.start.len())),
             floats("base_values", self.start),
             text("post_transform", "NONE"),
             ints("nodes_treeids", self.tree),

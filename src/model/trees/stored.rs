@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Input, TreesError};
+use crate::model::Architecture;
 
 /// Attribute that holds the units, a JSON list in a string, as attributes are strings.
 const UNITS: &str = "units";
@@ -36,7 +37,31 @@ pub(super) fn inputs(text: &str) -> Result<Vec<Input>, TreesError> {
     if units.len() != names.len() {
         return Err(wrong(format!("{} units for {} names of inputs", units.len(), names.len())));
     }
+    check_sizes(&learner["learner_model_param"], names.len())?;
     Ok(names.into_iter().zip(units).map(|(name, unit)| Input { name, unit }).collect())
+}
+
+/// Checks the sizes that the library makes room for before it has seen a tree.
+fn check_sizes(parameters: &Value, n_inputs: usize) -> Result<(), TreesError> {
+    let number = |key: &str| {
+        let stated = &parameters[key];
+        let number = stated.as_u64().or_else(|| stated.as_str()?.parse().ok());
+        number
+            .or(stated.is_null().then_some(0))
+            .ok_or_else(|| wrong(format!("`{key}` is {stated}, no number")))
+    };
+    let found = number("num_feature")?;
+    if found > n_inputs as u64 {
+        return Err(wrong(format!("{n_inputs} names for {found} inputs")));
+    }
+    let most = Architecture::MAX_OUTPUTS;
+    for key in ["num_class", "num_target"] {
+        let found = number(key)?;
+        if found > most as u64 {
+            return Err(wrong(format!("`{key}` is {found}, more than {most}")));
+        }
+    }
+    Ok(())
 }
 
 /// Checks that a stored model is one of ours: an input a name, and an objective that we predict by.

@@ -7,14 +7,17 @@ use serde_json::{Map, Value, json};
 use super::reference;
 use crate::pipeline::Input;
 use crate::serve::model::{Answers, Card, Model, Values};
-use crate::serve::unit::accepted;
+use crate::predict::unit::accepted;
 
 /// Returns every schema.
 pub(super) fn all(models: &[(String, Arc<dyn Model>)]) -> Value {
     let mut all = Map::new();
     let fixed = [
         ("refusal", refusal()),
-        ("status", json!({ "type": "object", "required": ["status"], "properties": { "status": { "enum": ["alive", "ready", "draining"] } } })),
+        (
+            "status",
+            json!({ "type": "object", "required": ["status"], "properties": { "status": { "enum": ["alive", "ready", "draining"] } } }),
+        ),
         ("document", json!({ "type": "object", "required": ["openapi", "info", "paths"] })),
         ("models", of_models()),
         ("formats", formats()),
@@ -120,7 +123,8 @@ fn question(name: &str, card: &Card) -> Value {
     let names: Vec<&String> = columns.keys().collect();
     let units: Map<String, Value> =
         card.inputs.iter().map(|i| (i.name.clone(), json!({ "enum": accepted(&i.unit) }))).collect();
-    let level = if card.levels.is_empty() { json!({ "type": "null" }) } else { json!({ "enum": card.levels }) };
+    let level =
+        if card.levels.is_empty() { json!({ "type": "null" }) } else { json!({ "enum": card.levels }) };
     json!({
         "type": "object",
         "description": format!("A question to `{name}`: a list of rows, or columns that are equally long"),

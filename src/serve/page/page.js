@@ -4,6 +4,7 @@ import { column, course, intervals, plain, tiers, withUnit } from "./chart.js";
 
 const $ = (id) => document.getElementById(id);
 const MOST_ROWS = 500;
+const NAMES = { soh: "SoH", life: "cycle life", tier: "tier" };
 const SOURCES = {
   same_record: "the answered record itself", same_record_part: "a part of the answered record", same_cycle: "the same cycle",
   past_record: "records before", past_label: "earlier capacities", future_record: "later records", static: "before the test", time: "the count of cycles",
@@ -31,7 +32,7 @@ async function ask(path, options = {}) {
 function problem(response, body) {
   const said = body?.error;
   if (!said) return `The server answered ${response.status} ${response.statusText}.`;
-  return [said.message, said.hint].filter(Boolean).join("\n");
+  return said.message;
 }
 
 function fail(error) {
@@ -56,11 +57,11 @@ async function attempt(button, action) {
 async function begin() {
   fail(null);
   try {
-    const { models: found, formats } = await ask("/v1/models");
+    const [{ models: found }, { formats }] = await Promise.all([ask("/v1/models"), ask("/v1/formats")]);
     models = found;
     $("token").hidden = true;
-    fillSelect($("model"), models.map((m) => [m.name, `${m.name} (${m.model})`]));
-    fillSelect($("format"), [["", "found by its name"], ...(formats ?? FORMATS).map((f) => [f.name, f.summary])]);
+    fillSelect($("model"), models.map((m) => [m.name, `${m.name} (${m.kind})`]));
+    fillSelect($("format"), [["", "found by its begin"], ...formats.map((f) => [f.name, f.summary])]);
     $("models").hidden = $("ask").hidden = models.length === 0;
     if (models.length === 0) throw new Error("This server has no model loaded.");
     chooseModel();
@@ -73,12 +74,12 @@ const model = () => models[$("model").selectedIndex];
 
 function chooseModel() {
   const m = model();
-  $("synthetic").hidden = !m.synthetic;
+  $("synthetic").hidden = !m.metrics?.synthetic;
   $("question").textContent = question(m);
   $("facts").replaceChildren(...facts(m).flatMap(([name, value]) => entry(name, value)));
   showInputs(m);
-  fillSelect($("level"), (m.interval?.levels ?? []).map((l) => [l, `${percent(l)}`]), m.interval?.levels.find((l) => l === 0.9));
-  $("level-label").hidden = !m.interval;
+  fillSelect($("level"), m.levels.map((l) => [l, percent(l)]), usualLevel(m));
+  $("level-label").hidden = m.levels.length === 0;
   $("fields").replaceChildren(...m.inputs.map(field));
   chooseFile();
   $("answer").hidden = true;
@@ -86,26 +87,42 @@ function chooseModel() {
 }
 
 function question(m) {
-  const of = { discharges: "of each discharge", cells: "of each cell, from its first cycles", table: "of each row of a table" }[m.rows.kind];
-  return { soh: `Answers the state of health ${of}: its capacity over the capacity that counts as 1.`, life: `Answers the cycle life ${of}.`, tier: `Answers the tier ${of}.` }[m.output.kind];
+  const of = !m.takes_cells ? "for each row of a table" : m.output.kind === "soh" ? "for each discharge" : "for each cell, from its first cycles";
+  const what = { soh: "the state of health (capacity over the capacity that counts as 1)", life: "the cycle life", tier: `the tier (${m.output.names?.join(", ")})` };
+  return `Answers ${what[m.output.kind]} ${of}.`;
 }
 
+/** Returns what a person should know of a model before trusting it. */
 function facts(m) {
-  const coverage = (level) => m.interval.coverage[m.interval.levels.indexOf(level)];
-  const level = m.interval?.levels.includes(0.9) ? 0.9 : m.interval?.levels[0];
-  const seen = m.interval && coverage(level);
-  const band = !m.interval ? "none: no error was measured on cells left out" :
-    seen === undefined ? `${percent(level)} band; its coverage was not measured (one cell)` :
-    `the ${percent(level)} band covered ${percent(seen)} of ${m.interval.n_rows} rows of ${m.interval.n_cells} cells left out`;
-  return [["on cells never seen", scoreText(m)], ["interval", band], ["data", m.data ?? "not stated"], ["run", m.run]];
+  const notes = m.metrics?.notes ?? [];
+  const tuned = m.metrics?.tuned_on_test ? ["settings were chosen on the figures shown here"] : [];
+  const doubts = [...tuned, ...(m.metrics?.leak_allowed ? ["an input gives the answer away and was allowed to"] : []), ...notes];
+  const all = [["on cells never seen", scoreText(m)], ["interval", bandText(m)], ["data", m.metrics?.data ?? "not stated"], ["run", m.run]];
+  return doubts.length ? [...all, ["to know", doubts.join("; ")]] : all;
 }
 
+function bandText(m) {
+  const level = usualLevel(m);
+  if (level === undefined) return "none: no error was measured on cells left out";
+  const seen = m.interval?.coverage?.[m.interval.levels.indexOf(level)];
+  if (seen === undefined) return `${percent(level)} band; what it covers was not measured`;
+  return `the ${percent(level)} band covered ${percent(seen)} of ${m.interval.n_rows} rows of ${m.interval.n_cells} cells that were left out`;
+}
+
+const usualLevel = (m) => (m.levels.includes(0.9) ? 0.9 : m.levels.at(-1));
+
+/** Returns the figure of a model beside that of the best baseline that was allowed. */
 function scoreText(m) {
-  const s = m.score;
-  if (!s) return "not stated";
-  const unit = s.unit === "1" ? "" : ` ${s.unit}`;
-  const best = s.baseline ? `; best baseline, ${s.baseline.name.replaceAll("_", " ")}: ${plain(s.baseline.value)}${unit}` : "";
-  return `${s.metric.toUpperCase()} ${plain(s.value)}${unit}${best}`;
+  const name = m.output.kind === "tier" ? "accuracy" : "rmse";
+  const own = m.metrics?.metrics?.[name]?.mean;
+  if (own === undefined) return "not stated";
+  const written = (v) => (name === "accuracy" ? percent(v) : withUnit(plain(v), ""));
+  const unit = name === "accuracy" || m.metrics.unit === "1" ? "" : ` ${m.metrics.unit}`;
+  const others = Object.entries(m.metrics.baselines ?? {}).filter(([key, s]) => !key.includes("forbidden") && s[name]);
+  others.sort((a, b) => (name === "accuracy" ? -1 : 1) * (a[1][name].mean - b[1][name].mean));
+  const [best] = others;
+  const beside = best ? `; best baseline, ${best[0].replaceAll("_", " ")}: ${written(best[1][name].mean)}${unit}` : "; no baseline";
+  return `${name === "rmse" ? "RMSE" : name} ${written(own)}${unit}${beside}`;
 }
 
 function showInputs(m) {
@@ -161,7 +178,7 @@ function chooseFile() {
   $("file-name").textContent = file ? `${file.name}, ${bytes(file.size)}` : "or drop it here";
   $("forecast").disabled = !file;
   const table = "a table of inputs, one row an answer, with the columns of the list above (CSV, Parquet or Arrow)";
-  const raw = model().rows.kind === "table" ? "" : ", or the raw file of a cycler, whose inputs are computed here";
+  const raw = !model().takes_cells ? "" : ", or the raw file of a cycler, whose inputs are computed here";
   $("file-hint").textContent = `Takes ${table}${raw}. The file is read by this server and not kept.`;
 }
 
@@ -169,7 +186,7 @@ async function forecastFile() {
   const file = $("file").files[0];
   const query = new URLSearchParams({ model: model().name });
   if ($("format").value) query.set("format", $("format").value);
-  if (model().interval) query.set("level", $("level").value);
+  if (model().levels.length) query.set("level", $("level").value);
   $("busy").textContent = `reading ${file.name} …`;
   try {
     const headers = { "content-type": "application/octet-stream", "x-file-name": encodeURIComponent(file.name) };
@@ -189,14 +206,19 @@ async function answerRow() {
     }
     row[input.name] = Number.isFinite(value) ? value : null;
   }
-  const body = { model: model().name, rows: [row], ...(model().interval && { level: Number($("level").value) }) };
+  const body = { model: model().name, rows: [row], ...(model().levels.length && { level: Number($("level").value) }) };
   const headers = { "content-type": "application/json" };
   show(ofRow(await ask("/v1/predict", { method: "POST", headers, body: JSON.stringify(body) })), "row by hand");
 }
 
 /** Returns the answer to one row in the form of a forecast. */
-function ofRow(answer) {
-  return answer;
+function ofRow(said) {
+  const { warnings, ...values } = said.answers[0];
+  const ending = (end) => Object.entries(values).find(([key]) => key.split("_").at(-1) === end)?.[1] ?? null;
+  const probabilities = Object.keys(values).filter((key) => key.startsWith("probability_")).map((key) => values[key]);
+  const row = { answer: Object.values(values)[0], lower: ending("lower"), upper: ending("upper"), set: ending("set")?.split("|") ?? null, measured: null, cycle: null, probabilities, warnings };
+  const { output, name } = model();
+  return { ...said, model: name, output, warnings: [], cells: [{ cell: null, synthetic: false, reference_ah: output.reference_ah ?? null, end_of_life: null, rows: [row] }] };
 }
 
 function show(answer, name) {
@@ -238,9 +260,9 @@ function drawAnswer() {
 
 function labelsOf(answer, name) {
   const ampere = $("quantity").value === "ah";
-  const quantity = { soh: "SoH", life: "cycle life", tier: "tier" }[answer.output.kind];
-  const said = ampere ? "capacity [Ah]" : withUnit(quantity, answer.output.unit);
-  const kind = answered.model.synthetic ? " (model of synthetic cells)" : "";
+  const quantity = NAMES[answer.output.kind];
+  const said = ampere ? "capacity [Ah]" : withUnit(quantity, answer.unit);
+  const kind = answered.model.metrics?.synthetic ? " (model of synthetic cells)" : "";
   return { title: name, y: said, short: ampere ? "capacity" : quantity, answer: `answer of ${answer.model}${kind}`, band: `${percent(answer.level ?? 0.9)} band` };
 }
 
@@ -270,13 +292,13 @@ function summary(answer) {
   const banded = n.filter((r) => typeof r.lower === "number");
   const inside = banded.filter((r) => r.measured >= r.lower && r.measured <= r.upper).length;
   const band = banded.length ? `; ${percent(inside / banded.length)} of them lie in the ${percent(answer.level)} band` : "";
-  return [`${count} ${n.length} were measured, too: RMSE ${plain(rmse)}${answer.output.unit === "1" ? "" : ` ${answer.output.unit}`}${band}.`];
+  return [`${count} ${n.length} were measured, too: RMSE ${plain(rmse)}${answer.unit === "1" ? "" : ` ${answer.unit}`}${band}.`];
 }
 
 function single(row, answer) {
   if (answer.output.kind === "tier") return `tier ${row.answer}, ${percent(Math.max(...row.probabilities))} sure; ${percent(answer.level)} set: ${row.set?.join(", ") || "none"}`;
-  const unit = answer.output.unit === "1" ? "" : ` ${answer.output.unit}`;
-  const name = answer.output.kind === "soh" ? "SoH" : "cycle life";
+  const unit = answer.unit === "1" ? "" : ` ${answer.unit}`;
+  const name = NAMES[answer.output.kind];
   const band = typeof row.lower === "number" ? `, ${percent(answer.level)} band ${plain(row.lower)} to ${plain(row.upper)}${unit}` : "";
   return `${name} ${plain(row.answer)}${unit}${band}`;
 }
@@ -287,11 +309,11 @@ function table() {
   const tier = answer.output.kind === "tier";
   const all = answer.cells.flatMap((c) => c.rows.map((r, idx) => ({ ...r, cell: c.cell, cycle: r.cycle ?? null, row: idx + 1, reference: c.reference_ah })));
   const has = (key) => all.some((r) => r[key] !== null && r[key] !== undefined);
-  const unit = answer.output.unit === "1" ? "" : ` [${answer.output.unit}]`;
+  const unit = answer.unit === "1" ? "" : ` [${answer.unit}]`;
   const columns = [
     has("cell") && ["cell", (r) => r.cell],
     has("cycle") ? ["cycle", (r) => r.cycle] : !has("cell") && ["row", (r) => r.row],
-    [`${answer.output.name}${unit}`, (r) => r.answer],
+    [`${NAMES[answer.output.kind]}${unit}`, (r) => r.answer],
     ...(tier ? answer.output.names.map((n, idx) => [`probability ${n}`, (r) => r.probabilities?.[idx]]) : []),
     tier && has("set") && [`${percent(answer.level)} set`, (r) => r.set?.join(" ")],
     has("lower") && ["lower", (r) => r.lower],

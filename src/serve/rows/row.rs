@@ -59,7 +59,7 @@ impl<'de> Visitor<'de> for Row<'_, '_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str("an object with a number or null an input")
+        f.write_str("an object of `rows` with a number or null an input")
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut row: A) -> Result<(), A::Error> {

@@ -33,8 +33,14 @@ fn garbage_is_refused_or_closed_and_never_answered_as_a_request() {
         ("line feeds in a header", b"GET /health HTTP/1.1\r\nHost: a\rb\r\n\r\n".to_vec()),
         ("a space in a name", b"GET /health HTTP/1.1\r\nHost : localhost\r\n\r\n".to_vec()),
         ("a long line", [b"GET /".to_vec(), vec![b'a'; 1 << 20], b" HTTP/1.1\r\n\r\n".to_vec()].concat()),
-        ("a long header", [b"GET /health HTTP/1.1\r\nHost: localhost\r\nX: ".to_vec(), vec![b'a'; 1 << 20]].concat()),
-        ("many headers", [b"GET /health HTTP/1.1\r\n".to_vec(), b"X: y\r\n".repeat(5000), b"\r\n".to_vec()].concat()),
+        (
+            "a long header",
+            [b"GET /health HTTP/1.1\r\nHost: localhost\r\nX: ".to_vec(), vec![b'a'; 1 << 20]].concat(),
+        ),
+        (
+            "many headers",
+            [b"GET /health HTTP/1.1\r\n".to_vec(), b"X: y\r\n".repeat(5000), b"\r\n".to_vec()].concat(),
+        ),
     ];
     for (name, bytes) in cases {
         let mut stream = server.connect();
@@ -105,9 +111,23 @@ fn an_unknown_path_or_method_is_said_to_be_one() {
 fn names_of_models_are_no_paths() {
     let server = Server::start("");
     let long = "a".repeat(6000);
-    let names = ["..%2f..%2fetc", "%2Fetc%2Fpasswd", "..", "small%2flatest", "%00", "a%00b", "%ff%fe", "%2e%2e%2f", &long];
+    let names = [
+        "..%2f..%2fetc",
+        "%2Fetc%2Fpasswd",
+        "..",
+        "small%2flatest",
+        "%00",
+        "a%00b",
+        "%ff%fe",
+        "%2e%2e%2f",
+        &long,
+    ];
     for name in names {
-        for path in [format!("/v1/models/{name}"), format!("/v1/models/{name}/predict"), format!("/v1/predict?model={name}")] {
+        for path in [
+            format!("/v1/models/{name}"),
+            format!("/v1/models/{name}/predict"),
+            format!("/v1/predict?model={name}"),
+        ] {
             let answer = server.post_json(&path, GOOD);
             assert!(matches!(answer.status, 400 | 404 | 405 | 414 | 431), "{path}: {answer:?}");
             assert!(answer.body.len() < 20_000, "{path}: the refusal repeats what was sent");
@@ -177,7 +197,9 @@ fn two_thousand_connections_at_once_leave_room_for_an_answer() {
     drop(open);
     let begin = Instant::now();
     let well = |a: &Option<Answer>| a.as_ref().is_some_and(|a| a.status == 200);
-    while !well(&Answer::of(&server.raw(&good_request(&format!("Connection: close\r\nContent-Length: {}\r\n", GOOD.len()))))) {
+    while !well(&Answer::of(
+        &server.raw(&good_request(&format!("Connection: close\r\nContent-Length: {}\r\n", GOOD.len()))),
+    )) {
         assert!(begin.elapsed() < Duration::from_secs(30), "no answer after the crowd has left");
     }
     server.is_well();

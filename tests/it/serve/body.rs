@@ -62,7 +62,7 @@ fn huge_numbers_are_answered_with_a_warning_or_refused() {
         let answer = server.post_json("/v1/predict", &body);
         assert!(matches!(answer.status, 200 | 422), "{value}: {answer:?}");
         if answer.status == 200 && value != "-0.0" {
-            let row = &answer.json()["rows"][0];
+            let row = &answer.json()["answers"][0];
             assert!(!row["warnings"].as_array().unwrap().is_empty(), "{value}: {row}");
         }
     }
@@ -74,7 +74,8 @@ fn a_gigabyte_is_refused_before_it_is_read() {
     let server = Server::start("--max-body 65536");
     for path in ["/v1/predict", "/v1/forecast?format=table"] {
         let head = format!("POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n");
-        let answer = Answer::of(&server.raw(format!("{head}Content-Length: 1073741824\r\n\r\n").as_bytes())).unwrap();
+        let answer =
+            Answer::of(&server.raw(format!("{head}Content-Length: 1073741824\r\n\r\n").as_bytes())).unwrap();
         assert_eq!(answer.status, 413, "{answer:?}");
         assert!(answer.refusal().contains("65536"));
         // Chunks say nothing of what is to come: the server stops reading by itself.
@@ -131,7 +132,8 @@ fn damaged_tables_are_refused() {
     let footer = lying.len() - 8;
     lying[footer..footer + 4].copy_from_slice(&0xffff_fff0_u32.to_le_bytes());
     for bytes in [cut, lying, b"PAR1".to_vec(), b"PAR1PAR1".to_vec(), Vec::new()] {
-        let answer = server.ask("POST", "/v1/predict", &["Content-Type: application/vnd.apache.parquet"], &bytes);
+        let answer =
+            server.ask("POST", "/v1/predict", &["Content-Type: application/vnd.apache.parquet"], &bytes);
         assert!(matches!(answer.status, 400 | 422), "{answer:?}");
     }
     for kind in ["application/xml", "text/plain", "multipart/form-data; boundary=x", "\u{1F50B}"] {

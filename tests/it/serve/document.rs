@@ -37,7 +37,9 @@ fn the_commands_of_the_documents_print_what_they_show() {
     for document in DOCUMENTS {
         let blocks = blocks(&std::fs::read_to_string(repository().join(document)).unwrap());
         let server = Server::of(root, &["quickstart"], "");
-        for (idx, block) in blocks.iter().enumerate().filter(|(_, b)| b.language == "sh" && b.text.contains("curl ")) {
+        for (idx, block) in
+            blocks.iter().enumerate().filter(|(_, b)| b.language == "sh" && b.text.contains("curl "))
+        {
             if block.text.contains("https://") || block.text.contains("$TOKEN") {
                 continue; // Needs another server; `a_token_is_asked_for_as_the_document_says` has one.
             }
@@ -67,11 +69,13 @@ fn a_token_is_asked_for_as_the_document_says() {
     let flags = format!("--token-file {}", folder.path().join("token").display());
     let server = Server::of(quickstart(), &["quickstart"], &flags);
     let blocks = blocks(&std::fs::read_to_string(repository().join("docs/serve.md")).unwrap());
-    let with_token: Vec<&Block> = blocks.iter().filter(|b| b.text.contains("$TOKEN") && b.text.contains(WRITTEN)).collect();
+    let with_token: Vec<&Block> =
+        blocks.iter().filter(|b| b.text.contains("$TOKEN") && b.text.contains(WRITTEN)).collect();
     assert!(!with_token.is_empty(), "docs/serve.md shows no token");
     for block in with_token {
         let script = format!("TOKEN={token}\n{}", block.text);
-        let printed = shell(folder.path(), &script, &server.address.to_string(), &format!("line {}", block.line));
+        let printed =
+            shell(folder.path(), &script, &server.address.to_string(), &format!("line {}", block.line));
         assert!(!printed.contains("\"error\""), "{printed}");
     }
     for path in ["/v1/models", "/v1/predict", "/metrics"] {
@@ -79,7 +83,10 @@ fn a_token_is_asked_for_as_the_document_says() {
         assert_eq!(answer.status, 401, "{path}: {answer:?}");
         assert!(answer.header("www-authenticate").is_some_and(|h| h.starts_with("Bearer")));
     }
-    assert_eq!(server.ask("GET", "/v1/models", &[&format!("Authorization: Bearer {token}")], b"").status, 200);
+    assert_eq!(
+        server.ask("GET", "/v1/models", &[&format!("Authorization: Bearer {token}")], b"").status,
+        200
+    );
     assert_eq!(server.ask("GET", "/v1/models", &["Authorization: Bearer wrong"], b"").status, 401);
     assert_eq!(server.get("/").status, 200, "the page itself holds nothing and asks for the token");
 }
@@ -91,13 +98,18 @@ fn the_flags_of_the_documents_are_there() {
     let lines = blocks(&text).into_iter().filter(|b| b.language == "sh").flat_map(|b| {
         b.text.lines().filter(|l| l.contains("fadecast serve")).map(String::from).collect::<Vec<_>>()
     });
-    let flags: Vec<String> = lines.flat_map(|l| l.split_whitespace().filter(|w| w.starts_with("--")).map(String::from).collect::<Vec<_>>()).collect();
+    let flags: Vec<String> = lines
+        .flat_map(|l| {
+            l.split_whitespace().filter(|w| w.starts_with("--")).map(String::from).collect::<Vec<_>>()
+        })
+        .collect();
     assert!(flags.len() > 3, "{flags:?}");
     let known = |flag: &str| help.contains(flag.split('=').next().unwrap());
     let unknown: Vec<&String> = flags.iter().filter(|f| !known(f)).collect();
     assert!(unknown.is_empty(), "`fadecast serve --help` says nothing of {unknown:?}");
     let limits = text.lines().filter_map(|l| l.strip_prefix("| `--")).filter_map(|l| l.split('`').next());
-    let unknown: Vec<&str> = limits.filter(|f| !help.contains(&format!("--{}", f.split(' ').next().unwrap()))).collect();
+    let unknown: Vec<&str> =
+        limits.filter(|f| !help.contains(&format!("--{}", f.split(' ').next().unwrap()))).collect();
     assert!(unknown.is_empty(), "`fadecast serve --help` says nothing of {unknown:?}");
 }
 
@@ -106,7 +118,9 @@ fn shown_output_matches_figures_and_nothing_else() {
     let printed = "{\n  \"run\": \"20260101-000000-0a1b2c3d\",\n  \"soh\": 0.91\n}\n";
     assert!(matches("{\n  \"run\": \"20270203-111111-ffffffff\",\n  \"soh\": 1e-3\n}", printed));
     assert!(matches("{\n...\n}", printed) && matches("...\n  \"soh\": 2\n...", printed));
-    for other in ["{\n  \"run\": \"2\",\n  \"soc\": 0.91\n}", "{\n}", "...\n  \"soh\": null\n...", "{\n...\n]"] {
+    for other in
+        ["{\n  \"run\": \"2\",\n  \"soc\": 0.91\n}", "{\n}", "...\n  \"soh\": null\n...", "{\n...\n]"]
+    {
         assert!(!matches(other, printed), "{other}");
     }
     let text = "a\n```sh\ncurl x\n```\nb\n\n```json\n{}\n```\n";
@@ -166,14 +180,17 @@ fn blocks(text: &str) -> Vec<Block> {
 
 /// Returns whether what was printed is as shown, but for figures and lines that were left out.
 fn matches(shown: &str, printed: &str) -> bool {
-    let masked = |text: &str| -> Vec<String> { text.trim().lines().map(|line| mask(line.trim_end())).collect() };
+    let masked =
+        |text: &str| -> Vec<String> { text.trim().lines().map(|line| mask(line.trim_end())).collect() };
     fits(&masked(shown), &masked(printed))
 }
 
 fn fits(shown: &[String], printed: &[String]) -> bool {
     match shown.split_first() {
         None => printed.is_empty(),
-        Some((line, others)) if line.trim() == "..." => (0..=printed.len()).any(|n| fits(others, &printed[n..])),
+        Some((line, others)) if line.trim() == "..." => {
+            (0..=printed.len()).any(|n| fits(others, &printed[n..]))
+        }
         Some((line, others)) => printed.first() == Some(line) && fits(others, &printed[1..]),
     }
 }
@@ -193,7 +210,12 @@ fn mask(line: &str) -> String {
 }
 
 fn has(program: &str) -> bool {
-    Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|s| s.success())
+    Command::new(program)
+        .arg("--version")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|s| s.success())
 }
 
 fn repository() -> &'static Path {

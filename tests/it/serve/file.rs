@@ -27,10 +27,17 @@ fn a_table_is_answered_cell_by_cell() {
     assert_eq!((cells[0]["cell"].as_str(), cells[1]["cell"].as_str()), (Some("A"), Some("B")));
     assert_eq!((rows(&cells[0]).len(), rows(&cells[1]).len(), cells.len()), (2, 1, 2));
     assert_eq!((&rows(&cells[0])[1]["cycle"], &answer["output"]["kind"]), (&20.into(), &"soh".into()));
-    let same = server.post_json("/v1/predict", r#"{"rows":[{"charge_throughput":2.8,"charge_cv_duration":1900,"history_cycle_count":20}]}"#);
+    let same = server.post_json(
+        "/v1/predict",
+        r#"{"rows":[{"charge_throughput":2.8,"charge_cv_duration":1900,"history_cycle_count":20}]}"#,
+    );
     assert_eq!(rows(&cells[0])[1]["answer"], same.json()["answers"][0]["soh"]);
     let doubtful = &rows(&cells[1])[0]["warnings"];
-    assert!(doubtful.to_string().contains("charge_throughput") && doubtful.to_string().contains("charge_cv_duration"), "{doubtful}");
+    assert!(
+        doubtful.to_string().contains("charge_throughput")
+            && doubtful.to_string().contains("charge_cv_duration"),
+        "{doubtful}"
+    );
 }
 
 #[test]
@@ -45,8 +52,14 @@ fn a_raw_file_is_answered_discharge_by_discharge() {
         let cell = &answer["cells"][0];
         let first = &rows(cell)[0];
         // Stated in the file: 1.8565 Ah of 2 Ah.
-        assert!((first["measured"].as_f64().unwrap() - 1.856_487_420_818_157_4 / 2.0).abs() < 1e-12, "{first}");
-        assert!(first["lower"].as_f64() <= first["answer"].as_f64() && first["answer"].is_number(), "{first}");
+        assert!(
+            (first["measured"].as_f64().unwrap() - 1.856_487_420_818_157_4 / 2.0).abs() < 1e-12,
+            "{first}"
+        );
+        assert!(
+            first["lower"].as_f64() <= first["answer"].as_f64() && first["answer"].is_number(),
+            "{first}"
+        );
         assert_eq!((&cell["reference_ah"], &cell["synthetic"]), (&2.0.into(), &false.into()));
     }
 }
@@ -59,7 +72,10 @@ fn nasa_s_cell_has_its_168_discharges() {
     assert_eq!(answer.status, 200, "{answer:?}");
     let answer = answer.json();
     let cell = &answer["cells"][0];
-    assert_eq!((rows(cell).len(), cell["cell"].as_str(), cell["end_of_life"].as_f64()), (168, Some("B0005"), Some(0.7)));
+    assert_eq!(
+        (rows(cell).len(), cell["cell"].as_str(), cell["end_of_life"].as_f64()),
+        (168, Some("B0005"), Some(0.7))
+    );
     let unlike = answer["warnings"].to_string();
     assert!(unlike.contains("synthetic"), "a model of synthetic cells says so of real ones: {unlike}");
 }
@@ -88,7 +104,15 @@ fn what_is_no_file_of_a_cell_says_what_it_is_instead() {
         assert!(!answer.text().contains("/tmp"), "a folder of the server is shown: {}", answer.text());
         server.is_well();
     }
-    for name in ["../../etc/passwd", "..%2F..%2Fetc%2Fpasswd", "/etc/passwd", "a%00b.csv", &"n".repeat(5000), "%ff%fe.csv", ""] {
+    for name in [
+        "../../etc/passwd",
+        "..%2F..%2Fetc%2Fpasswd",
+        "/etc/passwd",
+        "a%00b.csv",
+        &"n".repeat(5000),
+        "%ff%fe.csv",
+        "",
+    ] {
         let answer = upload(&server, "", name, TABLE.as_bytes());
         assert!(matches!(answer.status, 200 | 400), "{name}: {answer:?}");
     }
@@ -120,6 +144,8 @@ fn the_page_is_whole_and_asks_no_other_host() {
         assert_eq!(server.get(&format!("/{file}")).status, 200, "{file}");
     }
     assert!(parts.len() > 3);
-    let foreign = |part: &String| part.match_indices("://").any(|(at, _)| !part[at..].starts_with("://www.w3.org/2000/svg"));
+    let foreign = |part: &String| {
+        part.match_indices("://").any(|(at, _)| !part[at..].starts_with("://www.w3.org/2000/svg"))
+    };
     assert!(!parts.iter().take(3).any(foreign), "the page names another host");
 }

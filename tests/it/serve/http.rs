@@ -79,28 +79,20 @@ impl Server {
     /// Starts a server of `runs` below a root; it must come up.
     pub(super) fn of(root: &Path, runs: &[&str], flags: &str) -> Self {
         let mut child = command(root, runs, flags).spawn().unwrap();
-        let mut first = String::new();
-        let mut out = BufReader::new(child.stdout.take().unwrap());
-        let mut err = child.stderr.take().unwrap();
-        out.read_line(&mut first).unwrap();
-        let Some(address) = address_in(&first) else {
-            let mut said = String::new();
-            let _ = child.kill();
-            err.read_to_string(&mut said).unwrap();
-            panic!("no address in {first:?}: {said}");
-        };
-        let said = Arc::new(Mutex::new(first));
-        let lines = Arc::clone(&said);
+        let said = Arc::new(Mutex::new(String::new()));
+        let (lines, err) = (Arc::clone(&said), child.stderr.take().unwrap());
         let listener = std::thread::spawn(move || {
-            let all = BufReader::new(out.chain(err)).lines().map_while(Result::ok);
+            let all = BufReader::new(err).lines().map_while(Result::ok);
             all.for_each(|line| lines.lock().unwrap().push_str(&format!("{line}\n")));
         });
+        let mut first = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut first).unwrap();
+        let Some(address) = first.trim().strip_prefix("http://").and_then(|a| a.parse().ok()) else {
+            let _ = child.kill();
+            listener.join().unwrap();
+            panic!("no address in {first:?}: {}", said.lock().unwrap());
+        };
         Self { child, address, said, listener: Some(listener) }
-    }
-
-    /// Returns the server's address as a text.
-    pub(super) fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
     }
 
     pub(super) fn connect(&self) -> TcpStream {
@@ -142,7 +134,7 @@ impl Server {
     pub(super) fn is_well(&self) {
         let answer = self.post_json("/v1/predict", GOOD);
         assert_eq!(answer.status, 200, "{answer:?}");
-        let soh = &answer.json()["rows"][0]["soh"];
+        let soh = &answer.json()["answers"][0]["soh"];
         assert!(soh.as_f64().is_some_and(|v| (0.2..2.0).contains(&v)), "{soh}");
     }
 
@@ -238,10 +230,6 @@ pub(super) fn rest(stream: &mut TcpStream) -> Vec<u8> {
             Err(_) => return bytes,
         }
     }
-}
-
-fn address_in(line: &str) -> Option<SocketAddr> {
-    line.split_whitespace().find_map(|word| word.trim_start_matches("http://").trim_end_matches(['/', ',']).parse().ok())
 }
 
 fn unchunked(mut bytes: &[u8]) -> Option<Vec<u8>> {

@@ -43,7 +43,8 @@ impl Copy {
         let new = change(old.clone());
         std::fs::write(self.file(name), &new).unwrap();
         let hash = |bytes: &[u8]| fadecast::file::sha256_bytes(bytes);
-        for path in files_below(&self.run).into_iter().filter(|p| p.extension().is_some_and(|e| e == "json")) {
+        for path in files_below(&self.run).into_iter().filter(|p| p.extension().is_some_and(|e| e == "json"))
+        {
             let text = std::fs::read_to_string(&path).unwrap();
             std::fs::write(&path, text.replace(&hash(&old), &hash(&new))).unwrap();
         }
@@ -82,7 +83,9 @@ fn lying_offsets_are_refused_even_under_a_right_hash() {
         let header = change(std::str::from_utf8(&bytes[8..8 + n]).unwrap());
         [&(header.len() as u64).to_le_bytes(), header.as_bytes(), &bytes[8 + n..]].concat()
     };
-    let first = |header: &str| header.split("\"data_offsets\":[").nth(1).unwrap().split(']').next().unwrap().to_owned();
+    let first = |header: &str| {
+        header.split("\"data_offsets\":[").nth(1).unwrap().split(']').next().unwrap().to_owned()
+    };
     let offsets = |to: &'static str| move |header: &str| header.replacen(&first(header), to, 1);
     let shape = |header: &str| {
         let found = header.split("\"shape\":").nth(1).unwrap().split(']').next().unwrap().to_owned();
@@ -98,11 +101,14 @@ fn lying_offsets_are_refused_even_under_a_right_hash() {
         ("no header", Box::new(|b| b[..4].to_vec())),
         ("half", Box::new(|b| b[..b.len() / 2].to_vec())),
         ("other type", Box::new(|b| with_header(&b, &|h| h.replacen("F32", "F16", 1)))),
-        ("not a number", Box::new(|mut b| {
-            let n = b.len();
-            b[n - 4..].copy_from_slice(&f32::NAN.to_le_bytes());
-            b
-        })),
+        (
+            "not a number",
+            Box::new(|mut b| {
+                let n = b.len();
+                b[n - 4..].copy_from_slice(&f32::NAN.to_le_bytes());
+                b
+            }),
+        ),
     ];
     for (name, change) in changes {
         let copy = Copy::new();
@@ -114,7 +120,11 @@ fn lying_offsets_are_refused_even_under_a_right_hash() {
 
 #[test]
 fn a_forged_manifest_reaches_no_other_file() {
-    for (from, to) in [("weights.safetensors", "../../../../etc/passwd"), ("weights.safetensors", "/etc/passwd"), ("\"schema\": 1", "\"schema\": 99")] {
+    for (from, to) in [
+        ("weights.safetensors", "../../../../etc/passwd"),
+        ("weights.safetensors", "/etc/passwd"),
+        ("\"schema\": 1", "\"schema\": 99"),
+    ] {
         let copy = Copy::new();
         let text = std::fs::read_to_string(copy.file("artifact.json")).unwrap();
         assert!(text.contains(from), "{from}");
@@ -142,7 +152,9 @@ fn a_tampered_promotion_is_refused_and_the_old_model_goes_on() {
     };
     assert_eq!(promote(&first).code, 0);
     let server = Server::of(copy.root(), &["small"], "");
-    let served = |server: &Server| server.post_json("/v1/predict", super::GOOD).json()["run"].as_str().unwrap().to_owned();
+    let served = |server: &Server| {
+        server.post_json("/v1/predict", super::GOOD).json()["run"].as_str().unwrap().to_owned()
+    };
     assert_eq!(served(&server), first);
     // A promotion checks what it promotes; whoever writes the file by hand goes around that.
     assert_ne!(promote(second).code, 0);
@@ -151,7 +163,11 @@ fn a_tampered_promotion_is_refused_and_the_old_model_goes_on() {
     std::fs::write(&promoted, text.replace(&first, second)).unwrap();
     let begin = Instant::now();
     while !server.said().contains(second) {
-        assert!(begin.elapsed() < Duration::from_secs(30), "nothing is said of the promotion: {}", server.said());
+        assert!(
+            begin.elapsed() < Duration::from_secs(30),
+            "nothing is said of the promotion: {}",
+            server.said()
+        );
         assert_eq!(served(&server), first);
     }
     assert_eq!(served(&server), first);
