@@ -79,6 +79,9 @@ fn discharges(
         Err(why) => return Ok(skipped(cell, why.to_string())),
     };
     let n_rows = frame.rows.len();
+    if n_rows == 0 {
+        return Ok(skipped(cell, "it has no discharge, and no charge before a next one".into()));
+    }
     if n_rows <= given {
         return Ok(skipped(cell, format!("it has {n_rows} discharges, of which {given} are given")));
     }

@@ -20,8 +20,10 @@ const FORMAT: &str = "Parquet";
 /// A file whose row groups are read one after the other.
 struct Groups<'a> {
     origin: Origin<'a>,
-    /// Row groups as files of their own.
-    alone: Vec<Arc<FileMetadata>>,
+    /// All row groups; none after an error.
+    whole: FileMetadata,
+    /// The file without its row groups.
+    frame: FileMetadata,
     /// Columns that are read, positions in the file.
     columns: Vec<usize>,
     /// Next row group, and the next row in it.
@@ -40,11 +42,14 @@ pub(super) fn open<'a>(mut origin: Origin<'a>, limits: &Limits) -> Result<Opened
     if columns.is_empty() {
         return Err(RowsError::NoColumns { place: origin.place });
     }
-    let FileMetadata { row_groups, .. } = metadata.clone();
-    let alone = |group| Arc::new(FileMetadata { row_groups: vec![group], ..metadata.clone() });
+    let mut whole = metadata;
+    let groups = std::mem::take(&mut whole.row_groups);
+    let frame = whole.clone();
+    whole.row_groups = groups.into_iter().filter(|group| group.num_rows() > 0).collect();
     let groups = Groups {
         batch_rows: batch_rows(columns.len()),
-        alone: row_groups.into_iter().filter(|g| g.num_rows() > 0).map(alone).collect(),
+        whole,
+        frame,
         columns,
         next: (0, 0),
         text_bytes: limits.bytes,
@@ -85,11 +90,12 @@ fn choose(schema: &ArrowSchema) -> (Vec<usize>, Vec<Skipped>) {
 impl Groups<'_> {
     fn read(&mut self) -> Result<Option<RowBatch>, RowsError> {
         let (idx, row) = self.next;
-        let Some(group) = self.alone.get(idx) else { return self.empty() };
-        let n_rows = group.row_groups[0].num_rows();
+        let Some(group) = self.whole.row_groups.get(idx) else { return self.empty() };
+        let n_rows = group.num_rows();
+        let alone = Arc::new(FileMetadata { row_groups: vec![group.clone()], ..self.frame.clone() });
         let n = self.batch_rows.min(n_rows - row);
         self.next = if row + n == n_rows { (idx + 1, 0) } else { (idx, row + n) };
-        let frame = self.slice(&Arc::clone(group), (row, n))?;
+        let frame = self.slice(alone, (row, n))?;
         // The frame states the rows that were asked for, whatever its columns have.
         debug_assert_eq!(frame.height(), n, "a slice of the row group");
         self.batch(&frame).map(Some)
@@ -97,7 +103,7 @@ impl Groups<'_> {
 
     /// Returns the columns without a row where the file has none.
     fn empty(&mut self) -> Result<Option<RowBatch>, RowsError> {
-        if !self.alone.is_empty() || self.is_done {
+        if self.is_done || !self.whole.row_groups.is_empty() {
             return Ok(None);
         }
         let (reader, columns) = (self.origin.mapped()?, self.columns.clone());
@@ -108,8 +114,8 @@ impl Groups<'_> {
         self.batch(&frame).map(Some)
     }
 
-    fn slice(&self, group: &Arc<FileMetadata>, slice: (usize, usize)) -> Result<DataFrame, RowsError> {
-        let (reader, columns, group) = (self.origin.mapped()?, self.columns.clone(), Arc::clone(group));
+    fn slice(&self, group: Arc<FileMetadata>, slice: (usize, usize)) -> Result<DataFrame, RowsError> {
+        let (reader, columns) = (self.origin.mapped()?, self.columns.clone());
         contained(&self.origin.place, || {
             let mut reader = ParquetReader::new(reader)
                 .read_parallel(ParallelStrategy::Columns)
@@ -162,7 +168,8 @@ impl Iterator for Groups<'_> {
     fn next(&mut self) -> Option<Self::Item> {
         let read = self.read();
         if read.is_err() {
-            (self.alone, self.is_done) = (Vec::new(), true);
+            self.whole.row_groups.clear();
+            self.is_done = true;
         }
         read.transpose()
     }
