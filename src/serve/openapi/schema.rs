@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::reference;
 use crate::pipeline::Input;
 use crate::serve::model::{Answers, Card, Model, Values};
-use crate::serve::unit::accepted;
+use crate::predict::unit::accepted;
 
 /// Returns every schema.
 pub(super) fn all(models: &[(String, Arc<dyn Model>)]) -> Value {
