@@ -14,6 +14,8 @@
 mod begin;
 mod error;
 mod origin;
+#[cfg(test)]
+mod tests;
 
 use std::path::{Path, PathBuf};
 
