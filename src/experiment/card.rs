@@ -79,7 +79,14 @@ fn inputs(manifest: &Manifest) -> String {
 fn figures(run: &Finished) -> String {
     let outcome = run.outcome;
     let first = if outcome.tiers.is_some() { "accuracy" } else { "rmse" };
-    let metric = |(name, m): (&String, &Metric)| format!("| {name} | {} |{}\n", short(m.mean), by_fold(m));
+    let unit = |name: &str| match name {
+        "rmse" | "mae" | "max_error" => format!(" [{}]", outcome.unit),
+        "eol_error" => " [cycles]".into(),
+        _ => String::new(),
+    };
+    let metric = |(name, m): (&String, &Metric)| {
+        format!("| {name}{} | {} |{}\n", unit(name), short(m.mean), by_fold(m))
+    };
     let metrics: String = outcome.metrics.iter().map(metric).collect();
     let one = |(name, m): (&String, &Metrics)| {
         let forbidden = if name == SHORTCUT { " (no model may use it)" } else { "" };
@@ -90,7 +97,7 @@ fn figures(run: &Finished) -> String {
         |(name, v): (&String, &f64)| format!("| {} (reference) | {} |\n", name.replace('_', " "), short(*v));
     let references: String = outcome.references.iter().map(named).collect();
     let own = outcome.metrics.get(first).map_or_else(|| "–".into(), |m| short(m.mean));
-    let unit = if first == "rmse" { format!(" [{}]", outcome.unit) } else { String::new() };
+    let unit = unit(first);
     format!(
         "\n## Figures\n\nOn cells or times that the model never saw.\n\n| metric | mean | folds |\n|---|---|---|\n{metrics}\n\
          | beside | {first}{unit} |\n|---|---|\n| **this model** | **{own}** |\n{baselines}{references}"

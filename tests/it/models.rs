@@ -143,7 +143,7 @@ fn a_run_outside_of_models_is_neither_removed_nor_promoted() {
     let run = train(&program, "small.toml")["run"].as_str().unwrap().to_owned();
     std::fs::rename(program.root().join(&run), program.root().join("elsewhere")).unwrap();
     for verb in ["remove elsewhere --yes", "promote elsewhere"] {
-        assert!(refused(&program, &format!("models {verb}"), 1).contains("`elsewhere`"), "{verb}");
+        assert!(refused(&program, &format!("models {verb}"), 1).contains("elsewhere` is no run"), "{verb}");
     }
     assert!(program.root().join("elsewhere/artifact.json").exists());
     let verified = program.json(&["models", "verify", program.root().join("elsewhere").to_str().unwrap()]);
