@@ -76,7 +76,11 @@ fn read_rows(table: &Path, inputs: &[Input]) -> anyhow::Result<Vec<Vec<f64>>> {
         let batch = batch?;
         let columns: Vec<Option<&[f64]>> = inputs.iter().map(|input| batch.number(&input.name)).collect();
         if columns.iter().all(Option::is_none) {
-            anyhow::bail!("`{}` has no column of the model's inputs, as `{}`", table.display(), inputs[0].name);
+            anyhow::bail!(
+                "`{}` has no column of the model's inputs, as `{}`",
+                table.display(),
+                inputs[0].name
+            );
         }
         let value = |column: &Option<&[f64]>, row: usize| column.map_or(f64::NAN, |values| values[row]);
         let n = batch.n_rows.min(MOST_ROWS - all.len());
@@ -143,7 +147,14 @@ mod tests {
         file::write_atomic(&table, b"b,other\n1,9\n,9\n").unwrap();
         let input = |name: &str| {
             let source = crate::dataset::leakage::Source::PastRecord;
-            Input { name: name.into(), unit: "V".into(), doc: String::new(), source, range: [0.0, 1.0], leaks: false }
+            Input {
+                name: name.into(),
+                unit: "V".into(),
+                doc: String::new(),
+                source,
+                range: [0.0, 1.0],
+                leaks: false,
+            }
         };
         let found = read_rows(&table, &[input("a"), input("b")]).unwrap();
         assert_eq!(found.len(), 2);

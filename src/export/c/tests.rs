@@ -457,3 +457,36 @@ fn real_rows(root: &Path, run: &Path, pipeline: &Pipeline) -> Vec<Vec<f64>> {
     let columns: Vec<_> = pipeline.inputs.iter().map(|input| &find(input).unwrap().values).collect();
     (0..frame.rows.len()).map(|idx| columns.iter().map(|values| values[idx]).collect()).collect()
 }
+
+/// The figures of README: eight inputs, two layers of 64, alone and as a hybrid of 32 members.
+#[test]
+#[expect(clippy::print_stdout, reason = "people want to know")]
+fn figures_of_networks_of_two_layers() {
+    let mut pipeline = sample_of("hybrid exponential");
+    pipeline.parts.truncate(1);
+    for n_members in [1, 32] {
+        let part = &mut pipeline.parts[0];
+        part.columns = (0..8).collect();
+        let scaler = &mut part.scaler;
+        [&mut scaler.median, &mut scaler.mean, &mut scaler.sd]
+            .into_iter()
+            .for_each(|list| list.resize(8, 1.5));
+        let Body::Networks { architecture, members, .. } = &mut part.body else { unreachable!() };
+        (architecture.d_input, architecture.network.hidden) = (8, vec![64, 64]);
+        let member = |idx: usize| {
+            let weights = architecture.initial_weights(&Seed::new(1).child(format!("{idx}")));
+            crate::pipeline::Member { weights, statistics: Vec::new() }
+        };
+        *members = (0..n_members).map(member).collect();
+        for int8 in [false, true] {
+            let options = Options { int8, ..options("figures".into()) };
+            let report = generate(&pipeline, &options).unwrap().report;
+            println!("{n_members} members, 8 bits {int8}:\n{}", report.lines().join("\n"));
+            let (weights, vectors) = (8 * 64 + 64 * 64 + 64, 64 + 64 + 1);
+            let own = if int8 { weights + 2 * 4 * vectors } else { 4 * (weights + vectors) };
+            // Beside them 5 coefficients of the law a member; 8 scaled inputs, 4 of stress, 9 ranges of two.
+            let shared = 8 * 20 + 4 * 8 + 9 * 2 * 4;
+            assert_eq!(report.constants_bytes, n_members * (own + 5 * 4) + shared);
+        }
+    }
+}
