@@ -56,7 +56,7 @@ pub(super) fn run(args: &Args, globals: &Globals) -> anyhow::Result<()> {
     let member = args.member.clone();
     let rows = args.rows.as_ref().map(|table| read_rows(table, &loaded.pipeline.inputs)).transpose()?;
     let rows = rows.unwrap_or_default();
-    let options = Options { name, level, packed, int8, double, member, rows };
+    let options = Options { name, level, packed, int8, member, double, rows };
     let exported = export(&loaded.pipeline, &loaded.manifest, args.format, &options)?;
     if let Some(folder) = args.out.parent() {
         file::create_folder(folder)?;
@@ -82,9 +82,9 @@ fn read_rows(table: &Path, inputs: &[Input]) -> anyhow::Result<Vec<Vec<f64>>> {
                 inputs[0].name
             );
         }
-        let value = |column: &Option<&[f64]>, row: usize| column.map_or(f64::NAN, |values| values[row]);
+        let value = |column: Option<&[f64]>, row: usize| column.map_or(f64::NAN, |values| values[row]);
         let n = batch.n_rows.min(MOST_ROWS - all.len());
-        all.extend((0..n).map(|row| columns.iter().map(|column| value(column, row)).collect()));
+        all.extend((0..n).map(|row| columns.iter().map(|&column| value(column, row)).collect()));
         if all.len() == MOST_ROWS {
             break;
         }
