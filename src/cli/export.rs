@@ -56,7 +56,7 @@ pub(super) fn run(args: &Args, globals: &Globals) -> anyhow::Result<()> {
     let member = args.member.clone();
     let rows = args.rows.as_ref().map(|table| read_rows(table, &loaded.pipeline.inputs)).transpose()?;
     let rows = rows.unwrap_or_default();
-    let options = Options { name, level, packed, int8, double, member, rows };
+    let options = Options { name, level, packed, int8, member, double, rows };
     let exported = export(&loaded.pipeline, &loaded.manifest, args.format, &options)?;
     if let Some(folder) = args.out.parent() {
         file::create_folder(folder)?;
@@ -76,11 +76,15 @@ fn read_rows(table: &Path, inputs: &[Input]) -> anyhow::Result<Vec<Vec<f64>>> {
         let batch = batch?;
         let columns: Vec<Option<&[f64]>> = inputs.iter().map(|input| batch.number(&input.name)).collect();
         if columns.iter().all(Option::is_none) {
-            anyhow::bail!("`{}` has no column of the model's inputs, as `{}`", table.display(), inputs[0].name);
+            anyhow::bail!(
+                "`{}` has no column of the model's inputs, as `{}`",
+                table.display(),
+                inputs[0].name
+            );
         }
-        let value = |column: &Option<&[f64]>, row: usize| column.map_or(f64::NAN, |values| values[row]);
+        let value = |column: Option<&[f64]>, row: usize| column.map_or(f64::NAN, |values| values[row]);
         let n = batch.n_rows.min(MOST_ROWS - all.len());
-        all.extend((0..n).map(|row| columns.iter().map(|column| value(column, row)).collect()));
+        all.extend((0..n).map(|row| columns.iter().map(|&column| value(column, row)).collect()));
         if all.len() == MOST_ROWS {
             break;
         }
@@ -143,7 +147,14 @@ mod tests {
         file::write_atomic(&table, b"b,other\n1,9\n,9\n").unwrap();
         let input = |name: &str| {
             let source = crate::dataset::leakage::Source::PastRecord;
-            Input { name: name.into(), unit: "V".into(), doc: String::new(), source, range: [0.0, 1.0], leaks: false }
+            Input {
+                name: name.into(),
+                unit: "V".into(),
+                doc: String::new(),
+                source,
+                range: [0.0, 1.0],
+                leaks: false,
+            }
         };
         let found = read_rows(&table, &[input("a"), input("b")]).unwrap();
         assert_eq!(found.len(), 2);

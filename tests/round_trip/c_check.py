@@ -1,6 +1,6 @@
 """Random rows of a run through an exported model and through `fadecast predict`: the largest difference.
 
-usage: c_check.py FADECAST ROOT RUN FOLDER, where FOLDER holds `driver` and the export's `log`
+usage: c_check.py FADECAST ROOT RUN FOLDER, where FOLDER holds `driver`, `model.o` and the export's `log`
 """
 
 import csv
@@ -40,6 +40,13 @@ def predicted(fadecast, root, run, inputs, given, folder):
         return list(csv.DictReader(file))
 
 
+def constants(folder):
+    """Returns the bytes of constant tables in the object; those without a name are numbers of the code."""
+    symbols = subprocess.run(["nm", "-S", folder / "model.o"], capture_output=True, text=True, check=True).stdout
+    words = [line.split() for line in symbols.splitlines()]
+    return sum(int(w[1], 16) for w in words if len(w) == 4 and w[2] == "r" and not w[3].startswith("."))
+
+
 def main():
     fadecast, root, run, folder = sys.argv[1:4] + [Path(sys.argv[4])]
     manifest = json.loads((Path(run) / "artifact.json").read_text())
@@ -60,7 +67,10 @@ def main():
         for number, name in zip(one[1:], names):
             reference = float(row[name])
             largest = max(largest, abs(number - reference) / max(1.0, abs(reference)))
-    loss = re.search(r"change the label by ([0-9.e-]+) at most", (folder / "log").read_text())
+    log = (folder / "log").read_text()
+    reported = int(re.search(r"Flash: (\d+) bytes of constants", log)[1])
+    assert constants(folder) == reported, (constants(folder), reported)
+    loss = re.search(r"change the label by ([0-9.e-]+) at most", log)
     print(f"largest difference {largest:.2e} on {N_ROWS} random rows")
     # What 8 bits lose is measured on rows within the ranges; these lie a little beyond, and a life is no logarithm.
     limit = 30 * float(loss[1]) if loss else TOLERANCE
