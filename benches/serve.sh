@@ -6,7 +6,7 @@
 # MINUTES is how long the fixed rate is held (default 1/3); 10 shows whether memory is flat. Without ROOT and RUN the
 # quickstart is trained and served. Client and server share the machine. The last line is `serve ok`.
 set -euo pipefail
-minutes="${1:-0.3333}" root="${2:-}" run="${3:-quickstart/latest}"
+minutes="${1:-0.3333}" root="${2:-}" run="${3:-models/quickstart/latest}"
 cd "$(dirname "$0")/.."
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/fadecast/target}"
 [ -n "${FADECAST:-}" ] || cargo build --release --locked --quiet

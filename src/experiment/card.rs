@@ -153,8 +153,14 @@ fn limits(manifest: &Manifest, run: &Finished) -> String {
     if let Some(tiers) = &outcome.tiers {
         lines.push(format!("Tiers: {}.", tiers.rule));
     }
-    if outcome.leak_allowed {
+    if outcome.leak_allowed && !run.task.leakage.is_ok() {
         lines.push("An input gives the label away and was allowed: the figures are no forecast's.".into());
+    }
+    if run.config.start.as_ref().is_some_and(|start| start.leaks) {
+        lines.push(
+            "Its networks started from weights that may have learnt from the cells that it is judged on."
+                .into(),
+        );
     }
     if outcome.tuned_on_test {
         lines.push("The configuration was chosen on the reported figure, which so does not count.".into());

@@ -25,7 +25,9 @@ pub(super) fn answer(
     let answered: Result<Vec<Answers>, PredictError> =
         cells.par_iter().map(|cell| one(predictor, cell, settings)).collect();
     let mut all = Answers::default();
-    answered?.into_iter().for_each(|answers| all.append(answers));
+    for answers in answered? {
+        all.append(answers);
+    }
     Ok(all)
 }
 
@@ -77,6 +79,9 @@ fn discharges(
         Err(why) => return Ok(skipped(cell, why.to_string())),
     };
     let n_rows = frame.rows.len();
+    if n_rows == 0 {
+        return Ok(skipped(cell, "it has no discharge, and no charge before a next one".into()));
+    }
     if n_rows <= given {
         return Ok(skipped(cell, format!("it has {n_rows} discharges, of which {given} are given")));
     }
@@ -88,7 +93,9 @@ fn discharges(
     let rows: Vec<f64> = (0..n_rows).flat_map(|row| columns.iter().map(move |c| c[row])).collect();
     let mut labels = predictor.score(&rows);
     let shift = anchored(&frame, &labels, given, anchor);
-    labels.iter_mut().for_each(|label| *label -= shift.unwrap_or(0.0));
+    for label in &mut labels {
+        *label -= shift.unwrap_or(0.0);
+    }
     let reference_ah = vec![frame.cells[0].reference_ah; n_rows - given];
     let asked = &rows[given * columns.len()..];
     let mut answers = predictor.answers(asked, &labels[given..], Some(&reference_ah), settings)?;

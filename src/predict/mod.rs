@@ -16,8 +16,6 @@ mod physical;
 pub mod unit;
 mod warning;
 
-use rayon::prelude::*;
-
 pub use answers::{Answers, Column, Values};
 pub use error::PredictError;
 pub use warning::Warnings;
@@ -31,9 +29,6 @@ use crate::registry::Loaded;
 
 /// Level of the interval where none is asked for.
 pub const LEVEL: f64 = 0.9;
-
-/// Rows that a thread scores at a time.
-const ROWS_AT_A_TIME: usize = 512;
 
 /// Name of the column that states the capacity that counts as SoH 1 [Ah].
 pub const REFERENCE: &str = "reference_capacity_ah";
@@ -117,13 +112,9 @@ impl Predictor {
     /// # Shapes
     /// `rows` `[row, input]`, NaN where missing; the labels `[row, width]`.
     pub fn score(&self, rows: &[f64]) -> Vec<f64> {
-        let d = self.pipeline.inputs.len().max(1);
-        let some = |rows: &[f64]| {
-            let mut labels = Vec::with_capacity(rows.len() / d * self.pipeline.width());
-            self.scorer.score(rows, &mut labels);
-            labels
-        };
-        rows.par_chunks(d * ROWS_AT_A_TIME).map(some).collect::<Vec<Vec<f64>>>().concat()
+        let mut labels = Vec::new();
+        self.scorer.score(rows, &mut labels);
+        labels
     }
 
     /// Makes answers of rows and their labels; `reference_ah` is the capacity of each row that counts as SoH 1 [Ah].

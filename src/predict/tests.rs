@@ -115,7 +115,9 @@ proptest! {
 /// Renames the first column of a table.
 fn renamed(mut table: RowBatch, name: &str, factor: f64) -> RowBatch {
     table.numbers[0].0 = name.into();
-    table.numbers[0].1.iter_mut().for_each(|v| *v *= factor);
+    for value in &mut table.numbers[0].1 {
+        *value *= factor;
+    }
     table
 }
 
@@ -297,11 +299,11 @@ fn a_forecast_is_anchored_to_the_given_begin() {
     assert_near(&numbers(&answers, "soh"), &expected, "less the median error");
     assert!(!answers.warnings.text(0).contains("not anchored"));
     let mut bare = whole;
-    bare.records.iter_mut().for_each(|r| {
+    for r in &mut bare.records {
         if r.phase == Phase::Discharge {
             (r.stated_capacity_ah, r.samples) = (None, crate::dataset::Samples::default());
         }
-    });
+    }
     let skipped = predictor.of_cells(std::slice::from_ref(&bare), &Settings::default()).unwrap();
     assert!(
         skipped.n_rows == 0 && skipped.skipped[0].1.contains("the task needs 6"),

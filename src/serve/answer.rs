@@ -6,9 +6,10 @@ use axum::response::{IntoResponse, Response};
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 
 use super::form::Form;
-use super::model::{Answers, Card, Values};
+use super::model::{Answers, Card, Column, Values};
 use super::refusal::Refusal;
 use super::rows::Layout;
+use crate::dataset::rows::{RowBatch, encode};
 
 /// Name of the column of warnings.
 const WARNINGS: &str = "warnings";
@@ -38,8 +39,7 @@ impl Answered<'_> {
     pub(super) fn respond(&self, form: Form) -> Result<Response, Refusal> {
         let bytes = match form {
             Form::Json => serde_json::to_vec(self).map_err(|e| unwritten(&e))?,
-            Form::Csv => csv(self.answers).map_err(|e| unwritten(&e))?,
-            _ => return Err(Refusal::new(406, "accept", "only JSON and CSV yet")),
+            table => tabular(self.answers, table)?,
         };
         let content_type = HeaderValue::from_static(form.media_type());
         Ok(([(CONTENT_TYPE, content_type)], bytes).into_response())
@@ -50,18 +50,18 @@ fn unwritten(error: &dyn std::error::Error) -> Refusal {
     Refusal::new(500, "answer", format!("the answers cannot be written: {error}"))
 }
 
-fn csv(answers: &Answers) -> Result<Vec<u8>, csv::Error> {
-    let mut out = csv::Writer::from_writer(Vec::new());
-    out.write_record(answers.columns.iter().map(|c| c.name.as_str()).chain([WARNINGS]))?;
-    for (row, warnings) in answers.warnings.iter().enumerate() {
-        let cells = answers.columns.iter().map(|column| match &column.values {
-            Values::Numbers(numbers) if numbers[row].is_nan() => String::new(),
-            Values::Numbers(numbers) => numbers[row].to_string(),
-            Values::Texts(texts) => texts[row].clone(),
-        });
-        out.write_record(cells.chain([warnings.join(BETWEEN)]))?;
+fn tabular(answers: &Answers, form: Form) -> Result<Vec<u8>, Refusal> {
+    let mut table = RowBatch { n_rows: answers.warnings.len(), ..RowBatch::default() };
+    for Column { name, values, .. } in &answers.columns {
+        match values {
+            Values::Numbers(numbers) => table.numbers.push((name.clone(), numbers.clone())),
+            Values::Texts(texts) => table.texts.push((name.clone(), texts.clone())),
+        }
     }
-    out.into_inner().map_err(|e| e.into_error().into())
+    let warnings = answers.warnings.iter().map(|of_row| of_row.join(BETWEEN)).collect();
+    table.texts.push((WARNINGS.into(), warnings));
+    let order: Vec<&str> = answers.columns.iter().map(|column| column.name.as_str()).collect();
+    encode(&table, form.format(), &order).map_err(|e| unwritten(&e))
 }
 
 impl Serialize for Answered<'_> {

@@ -79,8 +79,8 @@ impl Queue {
 /// 500 where the model broke down.
 pub(super) fn score_alone(model: &dyn Model, rows: Vec<f64>, max_rows: usize) -> Result<Scored, Refusal> {
     let mut labels = Vec::new();
-    let chunk = max_rows * model.card().inputs.len();
-    let score = || rows.chunks(chunk.max(1)).for_each(|rows| model.score(rows, &mut labels));
+    let piece = max_rows * model.card().inputs.len().max(1);
+    let score = || rows.chunks(piece).for_each(|rows| model.score(rows, &mut labels));
     catch_unwind(AssertUnwindSafe(score)).map_err(|_| broken())?;
     Ok(Scored { rows, labels })
 }

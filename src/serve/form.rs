@@ -5,6 +5,7 @@ use axum::http::header::{ACCEPT, CONTENT_TYPE};
 use serde_json::json;
 
 use super::refusal::Refusal;
+use crate::dataset::rows::Format;
 
 /// How rows or answers are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +34,16 @@ impl Form {
             Self::ArrowStream => "application/vnd.apache.arrow.stream",
             Self::ArrowFile => "application/vnd.apache.arrow.file",
             Self::Parquet => "application/vnd.apache.parquet",
+        }
+    }
+
+    /// Returns it as a format of tables; answers in JSON are no table, and are told as CSV.
+    pub(super) fn format(self) -> Format {
+        match self {
+            Self::Json | Self::Csv => Format::Csv,
+            Self::ArrowStream => Format::ArrowStream,
+            Self::ArrowFile => Format::ArrowFile,
+            Self::Parquet => Format::Parquet,
         }
     }
 

@@ -35,10 +35,10 @@ mod service;
 mod settings;
 mod source;
 mod stop;
+mod table;
 #[cfg(test)]
 mod tests;
 mod token;
-mod unit;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

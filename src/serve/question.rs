@@ -10,7 +10,8 @@ use super::model::{Card, Model};
 use super::refusal::Refusal;
 use super::rows::{self, Head, Layout};
 use super::service::Service;
-use super::unit::{Conversion, accepted};
+use super::table;
+use crate::predict::unit::{Conversion, accepted};
 
 /// What a request asks.
 pub(super) struct Question<'a> {
@@ -55,7 +56,7 @@ impl<'a> Question<'a> {
         let level = level(card, options.level.or(head.level))?;
         let mut rows = match form {
             Form::Json => rows::read(body, &card.inputs, service.settings.max_rows)?,
-            _ => return Err(Refusal::new(415, "media_type", "only JSON yet")),
+            table => table::read(body, table, card, &service.settings)?,
         };
         convert(&mut rows, card, &head)?;
         Ok(Self { hosted, level, layout: head.layout, rows, model })

@@ -7,6 +7,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::*;
+use crate::experiment::folder::RunFolder;
+use crate::experiment::task::Task;
 use crate::pipeline::{Body, Output, sample};
 
 /// Largest difference of `float` code, relative to the answer or 1.
@@ -422,4 +424,36 @@ fn what_cannot_be_is_refused() {
     assert_eq!(text, expected);
     let short = Options { rows: vec![vec![1.0; 4]], ..Options::default() };
     assert!(matches!(generate(&linear, &short), Err(ExportError::RowWidth { found: 4, needed: 5 })));
+}
+
+/// Answers the real rows of the runs of `FADECAST_ROUND_TRIP_RUNS` (`:` between folders), for `tests/round_trip/c.sh`.
+#[test]
+#[expect(clippy::print_stdout, reason = "the script shows what is printed")]
+fn runs_answer_as_their_reference_on_real_rows() {
+    let runs = std::env::var("FADECAST_ROUND_TRIP_RUNS").unwrap_or_default();
+    for run in runs.split(':').filter(|run| !run.is_empty()) {
+        let root = Path::new(run).ancestors().nth(3).unwrap();
+        let pipeline = crate::registry::load(root, Path::new(run)).unwrap().pipeline;
+        let rows = real_rows(root, Path::new(run), &pipeline);
+        let with = |int8, double| Options { int8, double, rows: rows.clone(), ..options("model".into()) };
+        let all = [("float", with(false, false)), ("double", with(false, true)), ("int8", with(true, false))];
+        for (kind, options) in all.into_iter().filter(|(_, o)| !o.int8 || quantise::has_weights(&pipeline)) {
+            for case in answered(vec![Case::new(kind, &pipeline, &options, rows.clone())]) {
+                let (name, largest, n) = (&pipeline.name, largest(&case), rows.len());
+                println!("run {name} {kind}: largest difference {largest:.2e} on {n} real rows");
+                case.code.report.lines().iter().for_each(|line| println!("run     {line}"));
+                let limit = case.code.report.loss.map_or(TOLERANCE, |loss| 10.0 * loss.max);
+                assert!(largest < limit, "{name} {kind}: {largest}");
+            }
+        }
+    }
+}
+
+/// Returns the rows of the data that a run was judged on.
+fn real_rows(root: &Path, run: &Path, pipeline: &Pipeline) -> Vec<Vec<f64>> {
+    let (folder, _) = RunFolder::open(root, run).unwrap();
+    let frame = Task::load(&folder.config().unwrap(), root).unwrap().frame;
+    let find = |input: &Input| frame.inputs.iter().chain(&frame.stress).find(|c| c.name == input.name);
+    let columns: Vec<_> = pipeline.inputs.iter().map(|input| &find(input).unwrap().values).collect();
+    (0..frame.rows.len()).map(|idx| columns.iter().map(|values| values[idx]).collect()).collect()
 }

@@ -38,6 +38,7 @@ struct Member {
 /// Rows that are predicted together, and the buffers of their passes; it grows to the largest networks that it has seen.
 #[derive(Debug)]
 pub struct Block {
+    arch: Arch,
     tile_rows: usize,
     n_rows: usize,
     /// Scaled inputs: `[row, padded input]` of few rows, `[tile, input, row]` of many.
@@ -51,8 +52,10 @@ pub struct Block {
 
 impl Default for Block {
     fn default() -> Self {
+        let arch = Arch::new();
         Self {
-            tile_rows: Arch::new().dispatch(TileRows),
+            arch,
+            tile_rows: arch.dispatch(TileRows),
             n_rows: 0,
             input: Buffer::default(),
             values: [Buffer::default(), Buffer::default()],
@@ -72,22 +75,15 @@ impl Block {
     /// Where the inputs are not columns of the table.
     pub fn load(&mut self, inputs: Inputs<'_>, table: &[f64], width: usize) {
         self.n_rows = table.len() / width;
+        let stride = if self.is_tiled() { inputs.d_input } else { padded(inputs.d_input) };
+        self.input.reserve(stride * if self.is_tiled() { self.n_tiled() } else { self.n_rows });
         if self.is_tiled() {
-            let tile = self.tile_rows;
-            self.input.reserve(self.n_tiled() * inputs.d_input);
-            let tiles = self.input.chunks_exact_mut(tile * inputs.d_input);
-            for (table, to) in table.chunks(tile * width).zip(tiles) {
-                for (idx, to) in to.chunks_exact_mut(tile).enumerate() {
-                    inputs.column(idx, (table, width), to);
-                }
-            }
-        } else {
-            let stride = padded(inputs.d_input);
-            self.input.reserve(self.n_rows * stride);
-            for (row, to) in table.chunks_exact(width).zip(self.input.chunks_exact_mut(stride)) {
-                inputs.row(row, &mut to[..inputs.d_input]);
-                to[inputs.d_input..].fill(0.0);
-            }
+            self.arch.dispatch(Tiles { inputs, table, width, rows: self.tile_rows, to: &mut self.input });
+            return;
+        }
+        for (row, to) in table.chunks_exact(width).zip(self.input.chunks_exact_mut(stride)) {
+            inputs.row(row, &mut to[..inputs.d_input]);
+            to[inputs.d_input..].fill(0.0);
         }
     }
 
@@ -297,6 +293,31 @@ impl WithSimd for TileRows {
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) -> usize {
         lanes::tile_rows::<S>()
+    }
+}
+
+/// Scaled inputs of a table, `[tile, input, row]`.
+struct Tiles<'a> {
+    inputs: Inputs<'a>,
+    table: &'a [f64],
+    width: usize,
+    /// Rows of a tile.
+    rows: usize,
+    to: &'a mut [f32],
+}
+
+impl WithSimd for Tiles<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let Self { inputs, table, width, rows, to } = self;
+        let tiles = to.chunks_exact_mut(rows * inputs.d_input);
+        for (table, to) in table.chunks(rows * width).zip(tiles) {
+            for (idx, to) in to.chunks_exact_mut(rows).enumerate() {
+                inputs.column(idx, (table, width), to);
+            }
+        }
     }
 }
 
