@@ -131,6 +131,8 @@ fn a_paused_fine_tuning_ends_like_one_that_was_not() {
     let task = task(&config);
     let (interrupt, never) = (Interrupt::new(), Interrupt::new());
     let paused = carry_out(root, (&config, &task), &interrupt, &mut Pause(&interrupt, 3)).unwrap_err();
+    // Before the resume: `small` is the newest finished run.
+    let straight = carry_out(root, (&config, &task), &never, &mut ()).unwrap();
     let ExperimentError::Interrupted { run } = paused else { panic!("{paused}") };
     let (folder, state) = RunFolder::open(root, &run).unwrap();
     let own = folder.config().unwrap();
@@ -150,7 +152,6 @@ fn a_paused_fine_tuning_ends_like_one_that_was_not() {
     let error = resume(state.clone(), &other).unwrap_err();
     assert!(matches!(error, ExperimentError::Start(StartError::Changed { .. })), "{error}");
     let resumed = resume(state, &own).unwrap();
-    let straight = carry_out(root, (&config, &task), &never, &mut ()).unwrap();
     assert_eq!(resumed.metrics, straight.metrics);
     assert_eq!(weights(root, folder.path()), weights(root, &straight.run));
 }
@@ -170,7 +171,7 @@ fn weights_that_may_have_seen_test_cells_are_refused_or_told() {
     let expected = format!("1 folds are not in {} and start from its SIM-NMC-01/seed0", first.run.display());
     assert!(notes.contains(&expected), "{notes}");
     // What began with a leak is no start without one, in whatever folds.
-    let again = config("start.from=small;train.epochs=1");
+    let again = config(&format!("{other};start.from={}", allowed.run.display()));
     assert!(refused(root, &again).contains("may have seen"), "{}", refused(root, &again));
 }
 
@@ -390,6 +391,13 @@ fn files_that_do_not_fit_are_refused_by_layer_and_shape() {
     file::write_atomic(&keras, b"\x89HDF\r\n\x1a\nnothing").unwrap();
     let error = import(&plain(), start(&keras, None), root).unwrap_err();
     assert!(matches!(error, ExperimentError::Start(StartError::Chain { .. })), "{error}");
-    file::write_atomic(&root.join("bad.json"), b"{\"inputs\": {\"a\": {\"men\": 1}}}").unwrap();
-    assert!(read_scaling(&root.join("bad.json")).is_err());
+    for bad in [
+        r#"{"inputs": {"a": {"men": 1}}}"#,
+        r#"{"inputs": {"a": {"mean": 1}}}"#,
+        r#"{"label": {"mean": 1, "sd": 1}}"#,
+        "[",
+    ] {
+        file::write_atomic(&root.join("bad.json"), bad.as_bytes()).unwrap();
+        assert!(read_scaling(&root.join("bad.json")).is_err(), "{bad}");
+    }
 }
