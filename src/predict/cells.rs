@@ -5,6 +5,7 @@ use rayon::prelude::*;
 use super::answers::Answers;
 use super::bind::MEASURED;
 use super::error::PredictError;
+use super::physical::CAPACITY;
 use super::{Predictor, REFERENCE, Settings};
 use crate::cell::Phase;
 use crate::dataset::rows::RowBatch;
@@ -102,6 +103,9 @@ fn discharges(
     if anchor > 0 && shift.is_none() {
         answers.warnings.add_to_all("not anchored", None);
     }
+    if frame.cells[0].reference_ah.is_nan() && answers.column(CAPACITY).is_some() {
+        answers.warnings.add_to_all("capacity of SoH 1 taken from the run", None);
+    }
     let rows = &frame.rows[given..];
     for (row, why) in rows.iter().enumerate().filter_map(|(idx, r)| Some((idx, r.set_aside.clone()?))) {
         answers.warnings.add(row, "set aside", Some(why));
@@ -110,7 +114,7 @@ fn discharges(
         n_rows: rows.len(),
         numbers: vec![
             ("cycle_count".into(), rows.iter().map(|r| f64::from(r.cycle)).collect()),
-            (format!("{MEASURED}discharging_capacity_ah"), rows.iter().map(|r| r.truth).collect()),
+            (format!("{MEASURED}{CAPACITY}"), rows.iter().map(|r| r.truth).collect()),
         ],
         texts: vec![("cell".into(), vec![cell.id.to_string(); rows.len()])],
     };

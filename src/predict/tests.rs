@@ -315,6 +315,22 @@ fn a_forecast_is_anchored_to_the_given_begin() {
 }
 
 #[test]
+fn a_cell_of_unknown_capacity_says_whose_its_answer_is_made_of() {
+    let said = |nominal| {
+        let mut cell = cell();
+        cell.facts.nominal_capacity_ah = nominal;
+        let answers = of_discharges(0, 0).of_cells(&[cell], &Settings::default()).unwrap();
+        let ratio = numbers(&answers, "discharging_capacity_ah")[0] / numbers(&answers, "soh")[0];
+        (answers.warnings.text(0).contains("capacity of SoH 1 taken from the run"), ratio)
+    };
+    // 2 Ah count as SoH 1 in the sample.
+    for (nominal, expected) in [(Some(5.0), (false, 5.0)), (None, (true, 2.0))] {
+        let (is_said, ratio) = said(nominal);
+        assert!(is_said == expected.0 && (ratio - expected.1).abs() < 1e-9, "{nominal:?}: {is_said} {ratio}");
+    }
+}
+
+#[test]
 fn raw_cells_are_refused_by_a_model_of_ready_made_rows() {
     let error = predictor(named("linear")).of_cells(&[cell()], &Settings::default()).unwrap_err();
     assert!(matches!(error, PredictError::NoRows { .. }), "{error}");
