@@ -65,6 +65,8 @@ fn main() -> Result<(), Failure> {
 }
 
 async fn measure(plan: &Plan) -> Result<(), Failure> {
+    let busy = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    println!("load of the machine before: {}", busy.split(' ').next().unwrap_or_default());
     let begin = Instant::now();
     let server = Server::start(plan)?;
     let request = question(server.address).await?;

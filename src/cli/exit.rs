@@ -10,6 +10,7 @@ use crate::experiment::search::SearchError;
 use crate::export::ExportError;
 use crate::predict::PredictError;
 use crate::registry::RegistryError;
+use crate::serve::ServeError;
 use crate::simulate::FleetError;
 use crate::tuner::study::StudyError;
 
@@ -53,6 +54,7 @@ pub(super) fn code(error: &anyhow::Error) -> u8 {
                     || e.is::<FleetError>()
                     || e.is::<UnknownName>()
                     || e.downcast_ref().is_some_and(is_of_export)
+                    || e.downcast_ref().is_some_and(ServeError::is_usage)
                     || e.downcast_ref().is_some_and(|e| matches!(e, StoreError::Name { .. }))
                     || e.downcast_ref()
                         .is_some_and(|e| matches!(e, ImportError::Store(StoreError::Name { .. })))
@@ -125,6 +127,7 @@ mod tests {
             (ImportError::from(StoreError::Name { name: "/".into() }).into(), 2),
             (StoreError::Exists { name: "a".into() }.into(), 1),
             (FleetError::Chemistry.into(), 2),
+            (ServeError::NoModel.into(), 2),
             (FileError::write("a", full_disk()).into(), 1),
         ];
         for (error, expected) in cases {

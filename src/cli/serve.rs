@@ -18,7 +18,7 @@ const TOKEN: &str = "FADECAST_TOKEN";
 /// A model that is named without its run (`NAME`, `models/NAME/promoted`) is exchanged when another run is promoted.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Runs: a folder, `models/NAME/latest`, `NAME` for the promoted one; `OTHER=RUN` gives it another name. The first answers
+    /// Runs: a folder, `NAME/latest`, `NAME` for the promoted one; `OTHER=RUN` gives it another name. The first answers
     /// where a request names none.
     #[arg(required = true, value_name = "RUN")]
     runs: Vec<String>,

@@ -82,8 +82,8 @@ impl Hosted {
         let Offer { name, source } = offer;
         // The stamp is read first: a promotion while it is loaded is seen as one later.
         let seen = Mutex::new(source.stamp());
-        let load = |source: LoadError| ServeError::Load { name: name.clone().unwrap_or_default(), source };
-        let model = source.load().map_err(load)?;
+        let asked = || name.as_ref().map_or_else(|| "the run".into(), |name| format!("`{name}`"));
+        let model = source.load().map_err(|source| ServeError::Load { name: asked(), source })?;
         let name = name.unwrap_or_else(|| model.card().name.clone());
         let queue = Queue::start(&name, settings.max_queue, settings.batch_rows, metrics.of_queue(&name));
         metrics.serving(&name, model.card(), None);

@@ -1,20 +1,22 @@
 //! Connections: accepted up to a number, read not slower than allowed, finished before the server ends.
 
+use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
+use axum::body::Body;
+use axum::{BoxError, Router};
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
-use hyper::service::{Service as _, service_fn};
+use hyper::service::{HttpService, Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{sleep, timeout};
 
 use super::guard::Peer;
@@ -41,12 +43,15 @@ const REST: Duration = Duration::from_millis(50);
 /// Longest header of a request, and least buffer of a connection [bytes].
 const MAX_HEADER: usize = 32 << 10;
 
+/// Tells all connections that the server ends; each holds a receiver until it is closed.
+type End = watch::Sender<bool>;
+
 /// A server that listens, with its models loaded.
 pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
     shared: Arc<Shared>,
-    graceful: GracefulShutdown,
+    end: End,
 }
 
 /// How a server ended.
@@ -82,7 +87,7 @@ impl Server {
         let address = listener.local_addr().map_err(failed)?;
         let service = Arc::new(Service::start(settings, offers, say)?);
         let shared = Arc::new(Shared::new(service));
-        Ok(Self { listener, address, shared, graceful: GracefulShutdown::new() })
+        Ok(Self { listener, address, shared, end: watch::channel(false).0 })
     }
 
     /// Returns the address that it listens on.
@@ -92,20 +97,20 @@ impl Server {
 
     /// Serves until it is asked to stop, then answers what it has accepted.
     pub async fn serve(self, mut stop: Stop) -> Ended {
-        let Self { listener, address, shared, graceful } = self;
+        let Self { listener, address, shared, end } = self;
         let service = Arc::clone(&shared.service);
         (service.say)(&started(&service, address));
         let reloading = tokio::spawn(reload::watch(Arc::clone(&service)));
-        unless(accept(&listener, &shared, &graceful), stop.asked(1)).await;
+        unless(accept(&listener, &shared, &end), stop.asked(1)).await;
         service.drain();
         reloading.abort();
         // Connections that the system has made, but that we have not seen yet.
         while let Ok(Ok((stream, peer))) = timeout(Duration::ZERO, listener.accept()).await {
-            shared.connect(stream, peer, &graceful);
+            shared.connect(stream, peer, &end);
         }
         drop(listener);
-        (service.say)(&format!("stopping: {} connections to finish", graceful.count()));
-        let ended = drain(graceful, service.settings.drain, &mut stop).await;
+        (service.say)(&format!("stopping: {} connections to finish", end.receiver_count()));
+        let ended = drain(&end, service.settings.drain, &mut stop).await;
         (service.say)(ended.text());
         ended
     }
@@ -129,10 +134,11 @@ fn started(service: &Service, address: SocketAddr) -> String {
 }
 
 /// Waits for all connections, not longer than `limit` and until it is asked a second time.
-async fn drain(graceful: GracefulShutdown, limit: Duration, stop: &mut Stop) -> Ended {
+async fn drain(end: &End, limit: Duration, stop: &mut Stop) -> Ended {
     let finish = async {
         sleep(LINGER).await;
-        graceful.shutdown().await;
+        end.send_replace(true);
+        end.closed().await;
     };
     match unless(timeout(limit, finish), stop.asked(2)).await {
         Some(Ok(())) => Ended::Drained,
@@ -142,10 +148,10 @@ async fn drain(graceful: GracefulShutdown, limit: Duration, stop: &mut Stop) -> 
 }
 
 /// Accepts connections for ever.
-async fn accept(listener: &TcpListener, shared: &Arc<Shared>, graceful: &GracefulShutdown) {
+async fn accept(listener: &TcpListener, shared: &Arc<Shared>, end: &End) {
     loop {
         match listener.accept().await {
-            Ok((stream, peer)) => shared.connect(stream, peer, graceful),
+            Ok((stream, peer)) => shared.connect(stream, peer, end),
             Err(_) => sleep(REST).await,
         }
     }
@@ -164,35 +170,28 @@ impl Shared {
     }
 
     /// Serves a connection, where there is a place for it.
-    fn connect(self: &Arc<Self>, stream: TcpStream, peer: SocketAddr, graceful: &GracefulShutdown) {
+    fn connect(self: &Arc<Self>, stream: TcpStream, peer: SocketAddr, end: &End) {
         // Answers are small: they must not wait for a packet to fill.
         let _ = stream.set_nodelay(true);
         if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
-            self.serve(stream, peer, place, graceful);
+            self.serve(stream, peer, place, end);
         } else if let Ok(place) = Arc::clone(&self.told).try_acquire_owned() {
             self.refuse(stream, place);
         }
     }
 
-    fn serve(
-        self: &Arc<Self>,
-        stream: TcpStream,
-        peer: SocketAddr,
-        place: OwnedSemaphorePermit,
-        graceful: &GracefulShutdown,
-    ) {
+    fn serve(self: &Arc<Self>, stream: TcpStream, peer: SocketAddr, place: OwnedSemaphorePermit, end: &End) {
         let routes = TowerToHyperService::new(self.router.clone());
         let serve = service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(Peer(peer));
             routes.call(request)
         });
         let connection = self.protocol.serve_connection(TokioIo::new(stream), serve);
-        let connection = graceful.watch(connection);
+        let end = end.subscribe();
         let open = self.service.metrics.connections.clone();
         open.inc();
         tokio::spawn(async move {
-            // A connection that breaks off is its client's affair.
-            let _ = connection.await;
+            finish(connection, end).await;
             open.dec();
             drop(place);
         });
@@ -206,6 +205,28 @@ impl Shared {
             drop(place);
         });
     }
+}
+
+/// Serves a connection to its end; when the server ends, to the end of the request that has come.
+async fn finish<S>(connection: http1::Connection<TokioIo<TcpStream>, S>, mut end: watch::Receiver<bool>)
+where
+    S: HttpService<Incoming, ResBody = Body>,
+    S::Error: Into<BoxError>,
+{
+    let (mut connection, mut ends) = (pin!(connection), pin!(end.wait_for(|ends| *ends)));
+    let mut is_told = false;
+    // A connection that breaks off is its client's affair.
+    poll_fn(|cx| {
+        // What lies in the system's buffer is read first: a request that has come is answered, not cut off.
+        let read = connection.as_mut().poll(cx).map(drop);
+        if read.is_ready() || is_told || ends.as_mut().poll(cx).is_pending() {
+            return read;
+        }
+        is_told = true;
+        connection.as_mut().graceful_shutdown();
+        connection.as_mut().poll(cx).map(drop)
+    })
+    .await;
 }
 
 /// Says that there are too many connections, whatever is asked, and reads on until the client has closed.

@@ -12,7 +12,7 @@ use prometheus_client::registry::Registry;
 
 use super::model::Card;
 
-/// Type of the text, as OpenMetrics 1.0 states it.
+/// Type of the text, as version 1.0 of `OpenMetrics` states it.
 pub(super) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// Counts, times and states of a server.

@@ -44,10 +44,12 @@ async fn health() -> Json<Value> {
 
 /// Says whether requests are answered: all models are loaded before the first is.
 async fn ready(State(service): State<Arc<Service>>) -> (StatusCode, Json<Value>) {
-    match service.is_draining() {
-        true => (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "status": "draining" }))),
-        false => (StatusCode::OK, Json(json!({ "status": "ready" }))),
-    }
+    let (status, word) = if service.is_draining() {
+        (StatusCode::SERVICE_UNAVAILABLE, "draining")
+    } else {
+        (StatusCode::OK, "ready")
+    };
+    (status, Json(json!({ "status": word })))
 }
 
 /// Says what is served.

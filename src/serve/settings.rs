@@ -120,9 +120,9 @@ pub enum ServeError {
         name: String,
     },
     /// Occurs when a model cannot be loaded.
-    #[error("cannot serve `{name}`")]
+    #[error("cannot serve {name}")]
     Load {
-        /// What was asked for.
+        /// What was asked for: a name in backticks, or `the run`.
         name: String,
         /// Why not.
         #[source]
@@ -140,6 +140,13 @@ pub enum ServeError {
     /// Occurs when threads or signals are not to be had.
     #[error("the system gives the server no threads or signals")]
     Runtime(#[source] io::Error),
+}
+
+impl ServeError {
+    /// Returns whether the command is wrong, and not what it asks for.
+    pub fn is_usage(&self) -> bool {
+        !matches!(self, Self::Load { .. } | Self::Listen { .. } | Self::Runtime(_))
+    }
 }
 
 #[cfg(test)]

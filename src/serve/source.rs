@@ -19,14 +19,23 @@ use crate::{file, registry};
 /// A run that is named by its experiment is exchanged when another one is promoted.
 pub fn offer(root: &Path, run: &str) -> Offer {
     let (name, run) = match run.split_once('=') {
-        Some((name, run)) => (Some(name.to_owned()), PathBuf::from(run)),
-        None => (None, PathBuf::from(run)),
+        Some((name, run)) => (Some(name.to_owned()), below_models(root, run)),
+        None => (None, below_models(root, run)),
     };
     let experiment = experiment(root, &run);
     let named = experiment.as_ref().and_then(|folder| Some(folder.file_name()?.to_str()?.to_owned()));
     let watched = experiment.map(|folder| folder.join(PROMOTED));
     let root = root.to_owned();
     Offer { name: name.or(named), source: Source::new(watched, move || load(&root, &run)) }
+}
+
+/// Returns a run as the registry knows it: `NAME/latest` for short is `models/NAME/latest`.
+fn below_models(root: &Path, run: &str) -> PathBuf {
+    let path = PathBuf::from(run);
+    let short = Path::new("models").join(run);
+    let is_there = |path: &Path| path.parent().is_some_and(|experiment| root.join(experiment).is_dir());
+    let is_short = path.is_relative() && path.components().count() == 2 && !is_there(&path);
+    if is_short && is_there(&short) { short } else { path }
 }
 
 /// Returns the folder of the experiment whose promoted run is meant; `None` where one run is.
@@ -155,4 +164,43 @@ fn told(answers: predict::Answers) -> Answers {
         },
     };
     Answers { columns: answers.columns.into_iter().map(column).collect(), warnings }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn promotions_are_watched_for_where_no_run_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path();
+        file::create_folder(&root.join("models/life/run-1")).unwrap();
+        file::write_atomic(&root.join("models/life/run-1").join(STATE), b"{}").unwrap();
+        let life = Some(root.join("models/life"));
+        let cases = [
+            ("life", life.clone()),
+            ("models/life", life.clone()),
+            ("models/life/promoted", life),
+            ("models/life/latest", None),
+            ("models/life/run-1", None),
+        ];
+        for (run, expected) in cases {
+            assert_eq!(experiment(root, Path::new(run)), expected, "{run}");
+        }
+        for (run, expected) in [
+            ("life/latest", "models/life/latest"),
+            ("life/run-1", "models/life/run-1"),
+            ("models/life", "models/life"),
+            ("life", "life"),
+            ("death/latest", "death/latest"),
+            ("../models/life", "../models/life"),
+        ] {
+            assert_eq!(below_models(root, run), Path::new(expected), "{run}");
+        }
+        let name = |run: &str| offer(root, run).name;
+        assert_eq!(name("life").as_deref(), Some("life"));
+        assert_eq!(name("models/life/promoted").as_deref(), Some("life"));
+        assert_eq!(name("old=models/life/run-1").as_deref(), Some("old"));
+        assert_eq!(name("models/life/run-1"), None, "its card has the name");
+    }
 }
