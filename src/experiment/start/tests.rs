@@ -94,7 +94,11 @@ fn networks_that_keep_a_runs_weights_are_that_run() {
     let second = train(root, &config("start.from=small;train.epochs=0"));
     assert_eq!(weights(root, &first.run), weights(root, &second.run));
     assert_eq!(first.metrics, second.metrics);
-    assert!(second.notes[0].starts_with(&format!("starts from the networks of {}", first.run.display())), "{:?}", second.notes);
+    assert!(
+        second.notes[0].starts_with(&format!("starts from the networks of {}", first.run.display())),
+        "{:?}",
+        second.notes
+    );
     // The resolved experiment names the run, its hash and its data, and is itself an experiment that gives the same.
     let (opened, _) = RunFolder::open(root, &second.run).unwrap();
     let resolved = opened.config().unwrap();
@@ -132,7 +136,13 @@ fn a_paused_fine_tuning_ends_like_one_that_was_not() {
     let own = folder.config().unwrap();
     let resume = |state, config: &ExperimentConfig| {
         let (backend, interrupt, observe) = (Backend::Flex, &never, &mut ());
-        run::resume(&folder, state, config, &task, RunContext { root, stamp: ("", ""), backend, interrupt, observe })
+        run::resume(
+            &folder,
+            state,
+            config,
+            &task,
+            RunContext { root, stamp: ("", ""), backend, interrupt, observe },
+        )
     };
     // Weights of another run are no continuation of this one.
     let mut other = own.clone();
@@ -175,7 +185,10 @@ fn another_network_is_refused_by_what_differs() {
         ("model.normalisation=none", "model.normalisation = Batch, those of the experiment None"),
         ("train.loss=gaussian_nll", "outputs = 1, those of the experiment 2"),
         ("model.kind=hybrid", "law and residual"),
-        ("inputs.descriptors=['charge_throughput', 'history_rest_log']", "takes charge_throughput, history_cycle_count; fold"),
+        (
+            "inputs.descriptors=['charge_throughput', 'history_rest_log']",
+            "takes charge_throughput, history_cycle_count; fold",
+        ),
         ("inputs.descriptors=['charge_throughput']", "inputs = 2, those of the experiment 1"),
         ("start.from=nobody", "no run `nobody`"),
     ] {
@@ -231,7 +244,9 @@ impl Foreign {
         let (mut x, mut at) = (scaled.collect::<Vec<f64>>(), 0);
         for (idx, (d_in, d_out)) in self.architecture.layers().into_iter().enumerate() {
             let number = |k: usize| f64::from(self.weights[at + k]);
-            let sum = |j: usize| number(d_in * d_out + j) + (0..d_in).map(|i| x[i] * number(i * d_out + j)).sum::<f64>();
+            let sum = |j: usize| {
+                number(d_in * d_out + j) + (0..d_in).map(|i| x[i] * number(i * d_out + j)).sum::<f64>()
+            };
             x = (0..d_out).map(sum).map(|s| if idx < 2 { s.tanh() } else { s }).collect();
             at += (d_in + 1) * d_out;
         }
@@ -289,7 +304,11 @@ fn an_imported_network_answers_what_it_answered_whatever_the_scaling_of_a_fold()
         let outcome = train(root, &config);
         assert!(outcome.metrics.contains_key("rmse") && !outcome.baselines.is_empty());
         let name = path.display().to_string();
-        assert!(outcome.notes[0].starts_with(&format!("imported from {name} (sha256 ")), "{:?}", outcome.notes);
+        assert!(
+            outcome.notes[0].starts_with(&format!("imported from {name} (sha256 ")),
+            "{:?}",
+            outcome.notes
+        );
         assert!(outcome.notes[1].contains("not known"));
         let pipeline = served(root, &outcome.run);
         assert_eq!(pipeline.parts.len(), 3);
@@ -310,8 +329,14 @@ fn without_a_scaling_that_of_each_fold_is_assumed_and_said() {
     let foreign = Foreign::new(2);
     let [path, _] = foreign.write(root);
     let outcome = train(root, &import(&plain(), start(&path, None), root).unwrap());
-    assert!(outcome.notes[0].contains("taken to be trained behind the scaling of each fold"), "{:?}", outcome.notes);
-    let crate::pipeline::Body::Networks { members, .. } = &served(root, &outcome.run).parts[2].body else { panic!() };
+    assert!(
+        outcome.notes[0].contains("taken to be trained behind the scaling of each fold"),
+        "{:?}",
+        outcome.notes
+    );
+    let crate::pipeline::Body::Networks { members, .. } = &served(root, &outcome.run).parts[2].body else {
+        panic!()
+    };
     assert_eq!(members[1].weights, foreign.weights);
 }
 
@@ -323,7 +348,8 @@ fn an_imported_network_can_be_trained_on() {
     train(root, &import(&plain(), start(&path, None), root).unwrap());
     let tuned = train(root, &config("model.normalisation=none;model.hidden=[7, 5];start.from=small"));
     assert!(loss(root, &tuned.run, 6) < loss(root, &tuned.run, 1));
-    let straight = config(&format!("model.normalisation=none;model.hidden=[7, 5];start.from={}", path.display()));
+    let straight =
+        config(&format!("model.normalisation=none;model.hidden=[7, 5];start.from={}", path.display()));
     assert_eq!(weights(root, &train(root, &straight).run), weights(root, &tuned.run));
 }
 
@@ -332,23 +358,35 @@ fn files_that_do_not_fit_are_refused_by_layer_and_shape() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path();
     let [keras, torch] = Foreign::new(3).write(root);
-    let of = |config: &ExperimentConfig, path: &Path| refused(root, &import(config, start(path, None), root).unwrap());
-    let expected = "layer `layers/dense` takes 3 inputs, the experiment has 2: charge_throughput, history_cycle_count";
+    let of = |config: &ExperimentConfig, path: &Path| {
+        refused(root, &import(config, start(path, None), root).unwrap())
+    };
+    let expected =
+        "layer `layers/dense` takes 3 inputs, the experiment has 2: charge_throughput, history_cycle_count";
     assert!(of(&plain(), &keras).contains(expected), "{}", of(&plain(), &keras));
-    let expected = "layer `net.0` takes 3 inputs, the experiment has 2: charge_throughput, history_cycle_count";
+    let expected =
+        "layer `net.0` takes 3 inputs, the experiment has 2: charge_throughput, history_cycle_count";
     assert!(of(&plain(), &torch).contains(expected), "{}", of(&plain(), &torch));
     let [keras, _] = Foreign::new(2).write(root);
     let said = of(&config(""), &keras);
     assert!(said.contains("has no normalisation, the experiment batch normalisation"), "{said}");
     let said = refused(root, &config(&format!("model.normalisation=none;start.from={}", keras.display())));
-    assert!(said.contains("layer `layers/dense` gives 7 numbers, the hidden layer 0 of the experiment 8"), "{said}");
+    assert!(
+        said.contains("layer `layers/dense` gives 7 numbers, the hidden layer 0 of the experiment 8"),
+        "{said}"
+    );
     let hybrid = import(&config("model.kind=hybrid"), start(&keras, None), root).unwrap_err().to_string();
     assert!(hybrid.contains("set it to \"dense\""), "{hybrid}");
     let mut scaling = ScalingConfig { inputs: Vec::new(), label: LabelScale::default() };
     scaling.inputs.push(InputScale { name: "charge_throughput".into(), mean: 1.0, sd: 1.0 });
     scaling.inputs.push(InputScale { name: "speed".into(), mean: 1.0, sd: 1.0 });
     let said = refused(root, &import(&plain(), start(&keras, Some(scaling)), root).unwrap());
-    assert!(said.contains("takes charge_throughput, speed; fold `SIM-NMC-01` has charge_throughput, history_cycle_count"), "{said}");
+    assert!(
+        said.contains(
+            "takes charge_throughput, speed; fold `SIM-NMC-01` has charge_throughput, history_cycle_count"
+        ),
+        "{said}"
+    );
     file::write_atomic(&keras, b"\x89HDF\r\n\x1a\nnothing").unwrap();
     let error = import(&plain(), start(&keras, None), root).unwrap_err();
     assert!(matches!(error, ExperimentError::Start(StartError::Chain { .. })), "{error}");
