@@ -97,7 +97,15 @@ impl StartConfig {
     /// Returns one that has every key, to know their names by.
     pub(super) fn every_key() -> Self {
         let (text, scaling) = (Some(String::new()), Some(ScalingConfig::default()));
-        Self { sha256: text.clone(), prefix: "-".into(), data_sha256: text.into_iter().collect(), leaks: true, epsilon: Some(0.0), scaling, from: String::new() }
+        Self {
+            sha256: text.clone(),
+            prefix: "-".into(),
+            data_sha256: text.into_iter().collect(),
+            leaks: true,
+            epsilon: Some(0.0),
+            scaling,
+            from: String::new(),
+        }
     }
 
     /// Returns every key that is wrong, below `start`, and what is.
@@ -152,14 +160,19 @@ pub fn resolve(
 ///
 /// # Errors
 /// [`StartError::Kind`], [`StartError::Chain`], [`ExperimentError::File`].
-pub fn import(config: &ExperimentConfig, start: StartConfig, root: &Path) -> Result<ExperimentConfig, ExperimentError> {
+pub fn import(
+    config: &ExperimentConfig,
+    start: StartConfig,
+    root: &Path,
+) -> Result<ExperimentConfig, ExperimentError> {
     let (path, _, chain) = read_chain(&start, root)?;
     if config.model.kind != ModelKind::Dense {
         return Err(StartError::Kind { path, kind: config.model.kind.name() }.into());
     }
     let mut config = config.clone();
     (config.model.hidden, config.model.layers, config.model.units) = (Some(chain.hidden()), None, None);
-    (config.train.epochs, config.train.schedule, config.train.early_stop) = (0, ScheduleConfig::default(), None);
+    (config.train.epochs, config.train.schedule, config.train.early_stop) =
+        (0, ScheduleConfig::default(), None);
     (config.tuner, config.compare) = (None, Vec::new());
     config.start = Some(start);
     Ok(config)

@@ -233,8 +233,11 @@ impl Chain {
             match piece {
                 Piece::Linear { place, weight, bias } => links.push(link(place, weight, bias)?),
                 Piece::Norm { place, scale, shift, running } => {
-                    let foreign = |reason: &str| ChainError::Foreign { place: place.clone(), reason: reason.into() };
-                    let last = links.last_mut().ok_or_else(|| foreign("a normalisation of the inputs; give it as --scaling"))?;
+                    let foreign =
+                        |reason: &str| ChainError::Foreign { place: place.clone(), reason: reason.into() };
+                    let last = links
+                        .last_mut()
+                        .ok_or_else(|| foreign("a normalisation of the inputs; give it as --scaling"))?;
                     if last.norm.is_some() {
                         return Err(foreign("a second normalisation of one layer"));
                     }
@@ -415,13 +418,19 @@ pub(crate) mod tests {
     }
 
     pub(crate) fn linear(place: &str, d_in: usize, d_out: usize) -> Piece {
-        let (weight, bias) = (tensor(&format!("{place}.weight"), &[d_in, d_out]), tensor(&format!("{place}.bias"), &[d_out]));
+        let (weight, bias) =
+            (tensor(&format!("{place}.weight"), &[d_in, d_out]), tensor(&format!("{place}.bias"), &[d_out]));
         Piece::Linear { place: place.into(), weight, bias: Some(bias) }
     }
 
     fn norm(place: &str, d: usize, batch: bool) -> Piece {
         let running = batch.then(|| (tensor("mean", &[d]), tensor("variance", &[d])));
-        Piece::Norm { place: place.into(), scale: tensor("scale", &[d]), shift: tensor("shift", &[d]), running }
+        Piece::Norm {
+            place: place.into(),
+            scale: tensor("scale", &[d]),
+            shift: tensor("shift", &[d]),
+            running,
+        }
     }
 
     fn architecture(hidden: &[usize], normalisation: Normalisation) -> Architecture {
@@ -430,7 +439,8 @@ pub(crate) mod tests {
     }
 
     fn refused(pieces: Vec<Piece>, hidden: &[usize]) -> String {
-        let member = |chain: Chain| chain.member(&architecture(hidden, Normalisation::None), &["a", "b", "c"], None);
+        let member =
+            |chain: Chain| chain.member(&architecture(hidden, Normalisation::None), &["a", "b", "c"], None);
         Chain::new(pieces).and_then(member).unwrap_err().to_string()
     }
 
@@ -459,8 +469,13 @@ pub(crate) mod tests {
             "layer `net.2` takes 5 numbers, but `net.0` before it gives 4; the file's layers in order: \
             `net.0` 3 -> 4, `net.2` 5 -> 1"
         );
-        assert_eq!(refused(two(), &[5]), "layer `net.0` gives 4 numbers, the hidden layer 0 of the experiment 5");
-        assert!(refused(two(), &[4, 4]).starts_with("the file has 2 linear layers, the experiment's networks 3"));
+        assert_eq!(
+            refused(two(), &[5]),
+            "layer `net.0` gives 4 numbers, the hidden layer 0 of the experiment 5"
+        );
+        assert!(
+            refused(two(), &[4, 4]).starts_with("the file has 2 linear layers, the experiment's networks 3")
+        );
         assert_eq!(
             refused(vec![linear("net.0", 3, 4), linear("net.2", 4, 2)], &[4]),
             "layer `net.2` gives 2 outputs, the experiment's networks give 1"
@@ -475,7 +490,10 @@ pub(crate) mod tests {
     fn broken_pieces_are_refused() {
         assert!(refused(Vec::new(), &[]).contains("no linear layer"));
         assert!(refused(vec![norm("n", 3, false), linear("a", 3, 1)], &[]).contains("give it as --scaling"));
-        assert!(refused(vec![linear("a", 3, 1), norm("n", 1, false)], &[]).contains("normalisation of the output"));
+        assert!(
+            refused(vec![linear("a", 3, 1), norm("n", 1, false)], &[])
+                .contains("normalisation of the output")
+        );
         let twice = vec![linear("a", 3, 4), norm("n", 4, false), norm("m", 4, false), linear("b", 4, 1)];
         assert!(refused(twice, &[4]).contains("second"));
         assert!(refused(vec![linear("a", 3, 4097)], &[]).contains("1 to 4096"));

@@ -104,7 +104,8 @@ fn rescale_label(
     outputs: Outputs,
 ) {
     let (last, d_out) = (architecture.layers().len() - 1, architecture.d_output);
-    let (weight, bias) = (slice(architecture, last, "weight").range(), slice(architecture, last, "bias").range());
+    let (weight, bias) =
+        (slice(architecture, last, "weight").range(), slice(architecture, last, "bias").range());
     let factor = sd / to_sd;
     for row in weights[weight].chunks_mut(d_out) {
         row[0] = (f64::from(row[0]) * factor) as f32;
@@ -140,7 +141,9 @@ mod tests {
         let n = architecture.layers().len();
         for (idx, (d_in, d_out)) in architecture.layers().into_iter().enumerate() {
             let number = |k: usize| f64::from(weights[at + k]);
-            let sum = |j: usize| number(d_in * d_out + j) + (0..d_in).map(|i| x[i] * number(i * d_out + j)).sum::<f64>();
+            let sum = |j: usize| {
+                number(d_in * d_out + j) + (0..d_in).map(|i| x[i] * number(i * d_out + j)).sum::<f64>()
+            };
             x = (0..d_out).map(sum).map(|s| if idx + 1 < n { s.max(0.0) } else { s }).collect();
             at += (d_in + 1) * d_out;
         }
@@ -148,7 +151,10 @@ mod tests {
     }
 
     fn scale(k: f64) -> Scale {
-        Scale { inputs: (0..3).map(|i| (k * f64::from(i) + 0.3, 0.5 + k)).collect(), label: (0.8 + 0.02 * k, 0.1 + 0.05 * k) }
+        Scale {
+            inputs: (0..3).map(|i| (k * f64::from(i) + 0.3, 0.5 + k)).collect(),
+            label: (0.8 + 0.02 * k, 0.1 + 0.05 * k),
+        }
     }
 
     const RAW: [[f64; 3]; 4] = [[0.1, 2.0, -0.4], [1.0, 0.5, 0.0], [3.0, -1.0, 2.2], [0.0, 0.0, 0.0]];
@@ -187,7 +193,10 @@ mod tests {
         let mut new = old.clone();
         rescale(&architecture, &mut new, (&from, &to), Outputs::Logits).unwrap();
         let both = |raw: &[f64]| {
-            (forward(&architecture, &old, &scaled(&from, raw)), forward(&architecture, &new, &scaled(&to, raw)))
+            (
+                forward(&architecture, &old, &scaled(&from, raw)),
+                forward(&architecture, &new, &scaled(&to, raw)),
+            )
         };
         let alike = |(a, b): (Vec<f64>, Vec<f64>)| a.iter().zip(&b).all(|(a, b)| (a - b).abs() < 1e-5);
         assert!(RAW.iter().all(|raw| alike(both(raw))));
@@ -212,7 +221,10 @@ mod tests {
         assert_eq!(new, old);
         let label_only = Scale { label: (0.5, 0.2), ..scale(1.0) };
         rescale(&architecture, &mut new, (&scale(1.0), &label_only), Outputs::Label).unwrap();
-        assert_eq!(rescale(&architecture, &mut new, (&scale(1.0), &scale(2.0)), Outputs::Label), Err(SkipsInputs));
+        assert_eq!(
+            rescale(&architecture, &mut new, (&scale(1.0), &scale(2.0)), Outputs::Label),
+            Err(SkipsInputs)
+        );
     }
 
     #[test]
@@ -221,7 +233,8 @@ mod tests {
         let old = architecture.initial_weights(&Seed::new(6));
         let mut new = old.clone();
         reorder(&architecture, &mut new, &[2, 0, 1]);
-        let (a, b) = (forward(&architecture, &old, &[1.0, 2.0, 3.0]), forward(&architecture, &new, &[3.0, 1.0, 2.0]));
+        let (a, b) =
+            (forward(&architecture, &old, &[1.0, 2.0, 3.0]), forward(&architecture, &new, &[3.0, 1.0, 2.0]));
         assert!((a[0] - b[0]).abs() < 1e-12);
     }
 }

@@ -24,12 +24,15 @@ pub(super) fn pieces(bytes: &[u8], prefix: &str) -> Result<Vec<Piece>, ChainErro
     let names: BTreeSet<&str> = file.names().into_iter().filter(|name| name.starts_with(prefix)).collect();
     if names.is_empty() {
         let all: Vec<&str> = file.names().into_iter().take(5).collect();
-        return Err(ChainError::Empty { hint: format!(" named `{prefix}...`; its names begin with {all:?}") });
+        return Err(ChainError::Empty {
+            hint: format!(" named `{prefix}...`; its names begin with {all:?}"),
+        });
     }
     let mut modules: BTreeMap<Vec<Word>, Module> = BTreeMap::new();
     for name in names {
         let (module, key) = name.rsplit_once('.').unwrap_or(("", name));
-        let own = modules.entry(words(module)).or_insert_with(|| Module { name: module, keys: BTreeMap::new() });
+        let own =
+            modules.entry(words(module)).or_insert_with(|| Module { name: module, keys: BTreeMap::new() });
         own.keys.insert(key, name);
     }
     modules.values().map(|module| piece(&file, module)).collect()
@@ -115,8 +118,10 @@ mod tests {
     type Named<'a> = (&'a str, &'a [usize], &'a [f32]);
 
     fn file(arrays: &[Named]) -> Vec<u8> {
-        let bytes: Vec<Vec<u8>> =
-            arrays.iter().map(|(_, _, values)| values.iter().flat_map(|v| v.to_le_bytes()).collect()).collect();
+        let bytes: Vec<Vec<u8>> = arrays
+            .iter()
+            .map(|(_, _, values)| values.iter().flat_map(|v| v.to_le_bytes()).collect())
+            .collect();
         let view = |((name, shape, _), bytes): (&Named, &'_ Vec<u8>)| {
             (name.to_string(), shape.to_vec(), bytes.clone())
         };
@@ -146,16 +151,24 @@ mod tests {
         let chain = chain::read(state(), "").unwrap();
         assert_eq!(chain.to_string(), "`net.0` 2 -> 3, `net.10` 3 -> 1");
         let Piece::Linear { weight, .. } = &pieces(&state(), "net.").unwrap()[0] else { panic!() };
-        assert_eq!((weight.shape.as_slice(), weight.numbers.as_slice()), (&[2, 3][..], &[1.0, 3.0, 5.0, 2.0, 4.0, 6.0][..]));
+        assert_eq!(
+            (weight.shape.as_slice(), weight.numbers.as_slice()),
+            (&[2, 3][..], &[1.0, 3.0, 5.0, 2.0, 4.0, 6.0][..])
+        );
     }
 
     #[test]
     fn a_prefix_chooses_one_network_of_several() {
         let two: &[f32] = &[1.0, 2.0];
-        let bytes = file(&[("a.0.weight", &[1, 2], two), ("b.0.weight", &[1, 2], two), ("b.scaler.mean", &[2], two)]);
+        let bytes =
+            file(&[("a.0.weight", &[1, 2], two), ("b.0.weight", &[1, 2], two), ("b.scaler.mean", &[2], two)]);
         assert!(chain::read(bytes.clone(), "a.").is_ok());
         let error = |prefix: &str| chain::read(bytes.clone(), prefix).unwrap_err().to_string();
-        assert!(error("").contains("`a.0` 2 -> 1") || error("").contains("it has an array `mean`"), "{}", error(""));
+        assert!(
+            error("").contains("`a.0` 2 -> 1") || error("").contains("it has an array `mean`"),
+            "{}",
+            error("")
+        );
         assert!(error("b.").contains("--prefix"), "{}", error("b."));
         assert!(error("c.").contains("named `c....`"), "{}", error("c."));
     }

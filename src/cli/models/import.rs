@@ -52,7 +52,10 @@ pub fn run(args: &Args, globals: &Globals) -> anyhow::Result<()> {
     };
     let config = start::import(&config, from, &globals.root)?;
     let name = args.name.as_deref().unwrap_or(&file_name);
-    anyhow::ensure!(is_plain(name), "--name: `{name}` is no name of a folder; give letters, digits, `_` and `-`");
+    anyhow::ensure!(
+        is_plain(name),
+        "--name: `{name}` is no name of a folder; give letters, digits, `_` and `-`"
+    );
     let outcome = train::begin(name, &config, Backend::Flex, globals)?;
     train::tell(&outcome, globals)
 }

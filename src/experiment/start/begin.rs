@@ -74,7 +74,9 @@ impl Start {
 
     /// Returns where the network has each input of the fold; `None` where that is in its own order.
     fn order(&self, network: &Network, fold: &FittedFold) -> Result<Option<Vec<usize>>, StartError> {
-        let Some(names) = network.inputs.as_ref().filter(|names| **names != fold.inputs) else { return Ok(None) };
+        let Some(names) = network.inputs.as_ref().filter(|names| **names != fold.inputs) else {
+            return Ok(None);
+        };
         let order = fold.inputs.iter().map(|own| names.iter().position(|name| name == own));
         let order: Option<Vec<usize>> = order.collect();
         match order.filter(|order| order.len() == names.len()) {

@@ -10,7 +10,9 @@ use crate::model::rescale::SkipsInputs;
 #[non_exhaustive]
 pub enum StartError {
     /// Occurs when the weights are not those that the experiment was begun with.
-    #[error("start.from: the weights of `{from}` have the SHA-256 {found}, the experiment was begun with {expected}")]
+    #[error(
+        "start.from: the weights of `{from}` have the SHA-256 {found}, the experiment was begun with {expected}"
+    )]
     Changed {
         /// Run or file.
         from: String,
@@ -69,7 +71,9 @@ pub enum StartError {
         bytes: u64,
     },
     /// Occurs when a file's dense network meets another kind of model.
-    #[error("`{path}` holds a dense network, the experiment asks for model.kind = \"{kind}\": set it to \"dense\"")]
+    #[error(
+        "`{path}` holds a dense network, the experiment asks for model.kind = \"{kind}\": set it to \"dense\""
+    )]
     Kind {
         /// The file.
         path: PathBuf,
@@ -77,7 +81,9 @@ pub enum StartError {
         kind: &'static str,
     },
     /// Occurs when folds choose inputs of their own, which a file cannot know.
-    #[error("`{path}` takes the same inputs in every fold, but [select] chooses them fold by fold: leave it out")]
+    #[error(
+        "`{path}` takes the same inputs in every fold, but [select] chooses them fold by fold: leave it out"
+    )]
     Select {
         /// The file.
         path: PathBuf,
@@ -107,6 +113,8 @@ pub enum StartError {
         from: String,
     },
     /// Occurs when a search is to start from other weights.
-    #[error("start: a search draws the weights of every trial; leave [start] out, and train its best trial from them")]
+    #[error(
+        "start: a search draws the weights of every trial; leave [start] out, and train its best trial from them"
+    )]
     Search,
 }

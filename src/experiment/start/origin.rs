@@ -50,7 +50,11 @@ impl Start {
     ///
     /// # Errors
     /// [`ExperimentError::Start`], and whatever a run that cannot be read says.
-    pub fn load(config: &ExperimentConfig, task: &Task, root: &Path) -> Result<Option<Self>, ExperimentError> {
+    pub fn load(
+        config: &ExperimentConfig,
+        task: &Task,
+        root: &Path,
+    ) -> Result<Option<Self>, ExperimentError> {
         let Some(asked) = config.start.as_ref().filter(|_| config.model.kind.has_networks()) else {
             return Ok(None);
         };
@@ -119,7 +123,8 @@ impl Start {
             return Err(StartError::Leak { from }.into());
         }
         let sha256 = sealed.manifest().files.get(WEIGHTS).cloned().unwrap_or_default();
-        let seen = [data].into_iter().chain(run.start.map_or_else(Vec::new, |start| start.data_sha256)).collect();
+        let seen =
+            [data].into_iter().chain(run.start.map_or_else(Vec::new, |start| start.data_sha256)).collect();
         Ok(Self { from, sha256, seen, leaks, is_file: false, has_scaling: true, strangers, networks })
     }
 
@@ -153,15 +158,23 @@ impl Start {
                 "taken to be trained behind the scaling of each fold (no --scaling)"
             };
             let first = format!("imported from {from} (sha256 {sha256}), {scaling}");
-            return vec![first, "what the imported network was trained on is not known: it may have seen test cells".into()];
+            return vec![
+                first,
+                "what the imported network was trained on is not known: it may have seen test cells".into(),
+            ];
         }
         let mut notes = vec![format!("starts from the networks of {from} (sha256 {sha256})")];
         if self.strangers > 0 {
             let (fold, seed) = &self.networks[0].place;
-            notes.push(format!("{} folds are not in {from} and start from its {fold}/seed{seed}", self.strangers));
+            notes.push(format!(
+                "{} folds are not in {from} and start from its {fold}/seed{seed}",
+                self.strangers
+            ));
         }
         if self.leaks {
-            notes.push(format!("the weights of {from} may have seen test cells, which inputs.allow_leak allows"));
+            notes.push(format!(
+                "the weights of {from} may have seen test cells, which inputs.allow_leak allows"
+            ));
         }
         notes
     }

@@ -32,7 +32,11 @@ pub(crate) fn pieces(bytes: Vec<u8>) -> Result<Vec<Piece>, ChainError> {
     if has("layers") {
         return of_layers(&file.group("layers").map_err(damaged("layers"))?);
     }
-    let older = if has("model_weights") { file.group("model_weights").map_err(damaged("model_weights"))? } else { root };
+    let older = if has("model_weights") {
+        file.group("model_weights").map_err(damaged("model_weights"))?
+    } else {
+        root
+    };
     match older.attrs().map_err(damaged("/"))?.get(LAYER_NAMES).map(strings) {
         Some(names) => of_names(&older, &names),
         None => Err(ChainError::Empty { hint: format!("; its groups are {groups:?}, not `layers`") }),
@@ -58,10 +62,14 @@ fn of_layers(layers: &Group) -> Result<Vec<Piece>, ChainError> {
             "batch_normalization" | "layer_normalization" => {
                 drop(norms.insert(number, norm_of(place, named(variables, &NORM)?)?));
             }
-            _ => return Err(ChainError::Foreign { place, reason: format!("a layer of the class `{class}`") }),
+            _ => {
+                return Err(ChainError::Foreign { place, reason: format!("a layer of the class `{class}`") });
+            }
         }
     }
-    if let (Some((_, Piece::Norm { place, .. })), true) = (norms.last_key_value(), norms.len() >= linear.len().max(1)) {
+    if let (Some((_, Piece::Norm { place, .. })), true) =
+        (norms.last_key_value(), norms.len() >= linear.len().max(1))
+    {
         let reason = format!("{} normalisations beside {} linear layers", norms.len(), linear.len());
         return Err(ChainError::Foreign { place: place.clone(), reason });
     }
@@ -87,7 +95,10 @@ fn numbered(group: &Group, place: &str) -> Result<BTreeMap<String, Tensor>, Chai
 }
 
 /// Gives numbered variables their names.
-fn named(mut variables: BTreeMap<String, Tensor>, names: &[&str]) -> Result<BTreeMap<String, Tensor>, ChainError> {
+fn named(
+    mut variables: BTreeMap<String, Tensor>,
+    names: &[&str],
+) -> Result<BTreeMap<String, Tensor>, ChainError> {
     let own: BTreeMap<String, Tensor> = names
         .iter()
         .enumerate()
@@ -105,7 +116,8 @@ fn of_names(file: &Group, names: &[String]) -> Result<Vec<Piece>, ChainError> {
     for name in names {
         let group = file.group(name).map_err(damaged(name))?;
         let mut own = BTreeMap::new();
-        for path in group.attrs().map_err(damaged(name))?.get("weight_names").map(strings).unwrap_or_default() {
+        for path in group.attrs().map_err(damaged(name))?.get("weight_names").map(strings).unwrap_or_default()
+        {
             let place = format!("{name}/{path}");
             let tensor = read(&group.dataset(&path).map_err(damaged(&place))?, &place)?;
             let last = path.rsplit('/').next().unwrap_or_default();
@@ -185,9 +197,15 @@ mod tests {
     const LAYER: &[u8] = include_bytes!("../../../tests/fixtures/keras/layer.weights.h5");
     const OLDER: &[u8] = include_bytes!("../../../tests/fixtures/keras/older.h5");
 
-    fn architecture(d_input: usize, hidden: &[usize], d_output: usize, normalisation: Normalisation) -> Architecture {
+    fn architecture(
+        d_input: usize,
+        hidden: &[usize],
+        d_output: usize,
+        normalisation: Normalisation,
+    ) -> Architecture {
         let activation = Activation::Tanh;
-        let network = NetworkConfig { hidden: hidden.into(), normalisation, activation, ..NetworkConfig::default() };
+        let network =
+            NetworkConfig { hidden: hidden.into(), normalisation, activation, ..NetworkConfig::default() };
         Architecture { d_input, d_output, network, prior: None }
     }
 
@@ -237,20 +255,28 @@ mod tests {
     #[test]
     fn layers_compute_in_the_order_of_their_numbers() {
         let one: &[(&str, &[u64])] = &[("0", &[1, 1])];
-        let names: Vec<String> = (0..12).map(|n| if n == 0 { "dense".into() } else { format!("dense_{n}") }).collect();
-        let chain = chain::read(layers(&names.iter().map(|n| (n.as_str(), one)).collect::<Vec<_>>()), "").unwrap();
-        assert!(chain.to_string().starts_with("`layers/dense` 1 -> 1, `layers/dense_1` 1 -> 1, `layers/dense_2`"));
+        let names: Vec<String> =
+            (0..12).map(|n| if n == 0 { "dense".into() } else { format!("dense_{n}") }).collect();
+        let chain =
+            chain::read(layers(&names.iter().map(|n| (n.as_str(), one)).collect::<Vec<_>>()), "").unwrap();
+        assert!(
+            chain.to_string().starts_with("`layers/dense` 1 -> 1, `layers/dense_1` 1 -> 1, `layers/dense_2`")
+        );
     }
 
     #[test]
     fn what_is_no_dense_network_is_refused_by_name() {
         let dense: (&str, &[(&str, &[u64])]) = ("dense", &[("0", &[2, 1]), ("1", &[1])]);
-        let refused = |file: &[(&str, &[(&str, &[u64])])]| chain::read(layers(file), "").unwrap_err().to_string();
+        let refused =
+            |file: &[(&str, &[(&str, &[u64])])]| chain::read(layers(file), "").unwrap_err().to_string();
         let other = refused(&[dense, ("conv1d", &[("0", &[2, 1])])]);
         assert_eq!(other, "`layers/conv1d` is no part of a dense network: a layer of the class `conv1d`");
         assert!(refused(&[("dense", &[("0", &[2, 1]), ("1", &[1]), ("2", &[1])])]).contains("too many"));
         assert!(refused(&[("dense", &[("1", &[1])])]).contains("no `kernel`"));
-        assert!(refused(&[dense, ("batch_normalization", &[("0", &[1]), ("1", &[1])])]).contains("1 normalisations beside 1"));
+        assert!(
+            refused(&[dense, ("batch_normalization", &[("0", &[1]), ("1", &[1])])])
+                .contains("1 normalisations beside 1")
+        );
         assert!(refused(&[]).contains("no linear layer"));
         assert!(refused(&[("dense", &[("0", &[2])])]).contains("two axes"));
     }
