@@ -188,7 +188,10 @@ impl Model {
             let Body::Networks { architecture, members, .. } = &part.body else { return json!(null) };
             let layers = |member: &Member| -> Vec<_> {
                 let slices = architecture.slices();
-                slices.iter().map(|s| json!({"shape": s.shape, "numbers": member.weights[s.range()]})).collect()
+                slices
+                    .iter()
+                    .map(|s| json!({"shape": s.shape, "numbers": member.weights[s.range()]}))
+                    .collect()
             };
             json!({
                 "scaler": part.scaler,
