@@ -46,7 +46,7 @@ pub(super) fn run(args: &Args, globals: &Globals) -> anyhow::Result<()> {
     let name = stem(&args.out).with_context(|| format!("`{}` names no file", args.out.display()))?;
     let Args { level, packed, int8, double, .. } = *args;
     let member = args.member.clone();
-    let options = Options { name, level, packed, int8, double, member, ..Options::default() };
+    let options = Options { name, level, packed, int8, member, double, ..Options::default() };
     let exported = export(&loaded.pipeline, &loaded.manifest, args.format, &options)?;
     if let Some(folder) = args.out.parent() {
         file::create_folder(folder)?;
