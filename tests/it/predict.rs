@@ -80,7 +80,13 @@ fn a_dataset_is_answered_from_the_rows_that_training_made() {
         assert!((found - expected).abs() <= 1e-5 * expected.abs().max(1.0), "{found} is not {expected}");
     }
     let measured = table.number("measured_discharging_capacity_ah").unwrap();
-    assert!(frame.rows.iter().zip(measured).all(|(row, m)| row.truth == *m || row.truth.is_nan()));
+    assert!(
+        frame
+            .rows
+            .iter()
+            .zip(measured)
+            .all(|(row, m)| row.truth.to_bits() == m.to_bits() || row.truth.is_nan())
+    );
     let inside = |row: usize| {
         let at = |name: &str| table.number(name).unwrap()[row];
         at("soh_lower") <= at("soh") && at("soh") <= at("soh_upper")
@@ -89,7 +95,8 @@ fn a_dataset_is_answered_from_the_rows_that_training_made() {
     let lines = program.run(&[&["predict", "small", "embedded", "--json", "--quiet"][..], &cells].concat());
     let lines: Vec<Value> = lines.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(lines.len(), table.n_rows);
-    assert_eq!(lines[3]["soh"].as_f64().unwrap(), table.number("soh").unwrap()[3]);
+    let of_line = lines[3]["soh"].as_f64().unwrap();
+    assert_eq!(of_line.to_bits(), table.number("soh").unwrap()[3].to_bits());
     let shown = program.run(&[&["predict", "small", "embedded", "--quiet"][..], &cells].concat());
     for part in ["discharging_capacity_ah", "rows more", "synthetic", "intervals of 90 %"] {
         assert!(shown.out.contains(part), "no `{part}` in {}", shown.out);
