@@ -271,6 +271,14 @@ mod tests {
                 "bad_request",
                 "row 0: invalid type: integer `3`, expected an object of `rows`",
             ),
+        ];
+        cases.iter().for_each(refused);
+    }
+
+    #[test]
+    fn what_is_no_table_is_refused() {
+        let row = r#"{"voltage_mean": 1, "charge_duration": 2}"#;
+        let cases = [
             (r#"{"rows": {}}"#.into(), 422, "bad_request", "invalid type: map, expected a list of rows"),
             (r#"{"rows": []}"#.into(), 422, "no_rows", "there is no row"),
             (
@@ -297,11 +305,16 @@ mod tests {
             ),
             (r#"{"columns": {"voltage_mean": [1]}}"#.into(), 422, "missing_input", "lacks `charge_duration`"),
         ];
-        for (body, status, code, text) in cases {
-            let refusal = read_text(&body).unwrap_err();
-            assert_eq!((refusal.status(), refusal.code()), (status, code), "{body}: {}", refusal.message());
-            assert!(refusal.message().contains(text), "{body}: {}", refusal.message());
-        }
+        cases.iter().for_each(refused);
+    }
+
+    /// Body, status, code and words of its refusal.
+    type Case = (String, u16, &'static str, &'static str);
+
+    fn refused((body, status, code, text): &Case) {
+        let refusal = read_text(body).unwrap_err();
+        assert_eq!((refusal.status(), refusal.code()), (*status, *code), "{body}: {}", refusal.message());
+        assert!(refusal.message().contains(text), "{body}: {}", refusal.message());
     }
 
     #[test]
