@@ -74,21 +74,12 @@ pub fn read(path: &Path) -> Result<Vec<u8>, FileError> {
     fs::read(path).map_err(|e| FileError::read(path, e))
 }
 
-/// Reads a whole file that is no longer than `limit` bytes; `None` for a longer one, of which no more is read.
+/// Reads a whole file; `None`, and no byte of it, where it is longer than `limit` bytes.
 ///
 /// # Errors
 /// [`FileError::Read`].
 pub fn read_up_to(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, FileError> {
-    let read = || {
-        let file = File::open(path)?;
-        if file.metadata()?.len() > limit {
-            return Ok(None);
-        }
-        let mut bytes = Vec::new();
-        file.take(limit + 1).read_to_end(&mut bytes)?;
-        Ok((bytes.len() as u64 <= limit).then_some(bytes))
-    };
-    read().map_err(|e| FileError::read(path, e))
+    if size(path) > limit { Ok(None) } else { read(path).map(Some) }
 }
 
 /// Reads a whole UTF-8 file.

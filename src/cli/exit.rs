@@ -9,6 +9,7 @@ use crate::experiment::parse::ConfigError;
 use crate::experiment::search::SearchError;
 use crate::export::ExportError;
 use crate::predict::PredictError;
+use crate::registry::RegistryError;
 use crate::serve::ServeError;
 use crate::simulate::FleetError;
 use crate::tuner::study::StudyError;
@@ -44,6 +45,7 @@ pub(super) fn code(error: &anyhow::Error) -> u8 {
                 .and_then(of_experiment)
                 .or_else(|| e.downcast_ref().and_then(of_search))
                 .or_else(predict)
+                .or_else(|| e.downcast_ref().and_then(of_registry))
         })
         .unwrap_or_else(|| {
             let wrong = error.chain().any(|e| {
@@ -82,6 +84,10 @@ fn of_predict(error: &PredictError) -> Option<u8> {
         PredictError::Level { .. } => Some(USAGE),
         _ => None,
     }
+}
+
+fn of_registry(error: &RegistryError) -> Option<u8> {
+    if let RegistryError::Experiment(e) = error { of_experiment(e) } else { None }
 }
 
 fn of_search(error: &SearchError) -> Option<u8> {

@@ -79,7 +79,14 @@ fn inputs(manifest: &Manifest) -> String {
 fn figures(run: &Finished) -> String {
     let outcome = run.outcome;
     let first = if outcome.tiers.is_some() { "accuracy" } else { "rmse" };
-    let metric = |(name, m): (&String, &Metric)| format!("| {name} | {} |{}\n", short(m.mean), by_fold(m));
+    let unit = |name: &str| match name {
+        "rmse" | "mae" | "max_error" => format!(" [{}]", outcome.unit),
+        "eol_error" => " [cycles]".into(),
+        _ => String::new(),
+    };
+    let metric = |(name, m): (&String, &Metric)| {
+        format!("| {name}{} | {} |{}\n", unit(name), short(m.mean), by_fold(m))
+    };
     let metrics: String = outcome.metrics.iter().map(metric).collect();
     let one = |(name, m): (&String, &Metrics)| {
         let forbidden = if name == SHORTCUT { " (no model may use it)" } else { "" };
@@ -90,7 +97,7 @@ fn figures(run: &Finished) -> String {
         |(name, v): (&String, &f64)| format!("| {} (reference) | {} |\n", name.replace('_', " "), short(*v));
     let references: String = outcome.references.iter().map(named).collect();
     let own = outcome.metrics.get(first).map_or_else(|| "–".into(), |m| short(m.mean));
-    let unit = if first == "rmse" { format!(" [{}]", outcome.unit) } else { String::new() };
+    let unit = unit(first);
     format!(
         "\n## Figures\n\nOn cells or times that the model never saw.\n\n| metric | mean | folds |\n|---|---|---|\n{metrics}\n\
          | beside | {first}{unit} |\n|---|---|\n| **this model** | **{own}** |\n{baselines}{references}"
@@ -153,8 +160,14 @@ fn limits(manifest: &Manifest, run: &Finished) -> String {
     if let Some(tiers) = &outcome.tiers {
         lines.push(format!("Tiers: {}.", tiers.rule));
     }
-    if outcome.leak_allowed {
+    if outcome.leak_allowed && !run.task.leakage.is_ok() {
         lines.push("An input gives the label away and was allowed: the figures are no forecast's.".into());
+    }
+    if run.config.start.as_ref().is_some_and(|start| start.leaks) {
+        lines.push(
+            "Its networks started from weights that may have learnt from the cells that it is judged on."
+                .into(),
+        );
     }
     if outcome.tuned_on_test {
         lines.push("The configuration was chosen on the reported figure, which so does not count.".into());

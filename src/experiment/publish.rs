@@ -31,7 +31,7 @@ use crate::physics::StressInput;
 use crate::pipeline::manifest::{MANIFEST, Manifest, RowsOf, SCHEMA};
 use crate::pipeline::{Input, Output};
 use crate::prepare::given_doc;
-use crate::prepare::{Column, Fold, Frame, Reference, SplitConfig};
+use crate::prepare::{Column, Fold, Frame, Reference, SplitConfig, Tiers};
 use crate::uq::conformal::Conformal;
 
 /// A finished run, but for its manifest.
@@ -147,9 +147,7 @@ impl Finished<'_> {
         match self.config.kind {
             Kind::Capacity | Kind::Trajectory => Output::Soh { reference_ah: self.reference_ah() },
             Kind::Life => Output::Life { log: self.config.label.log },
-            Kind::Tier => {
-                Output::Tier { names: self.task.tiers.first().map_or_else(Vec::new, |tiers| tiers.names()) }
-            }
+            Kind::Tier => Output::Tier { names: self.task.tiers.first().map_or_else(Vec::new, Tiers::names) },
         }
     }
 

@@ -14,6 +14,8 @@
 mod begin;
 mod error;
 mod origin;
+#[cfg(test)]
+mod tests;
 
 use std::path::{Path, PathBuf};
 
@@ -186,6 +188,12 @@ pub fn import(
 pub fn read_scaling(path: &Path) -> Result<ScalingConfig, ExperimentError> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
+    struct Both {
+        mean: f64,
+        sd: f64,
+    }
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
     struct Told {
         inputs: serde_json::Map<String, serde_json::Value>,
         #[serde(default)]
@@ -193,7 +201,7 @@ pub fn read_scaling(path: &Path) -> Result<ScalingConfig, ExperimentError> {
     }
     let Told { inputs, label } = file::read_json(path)?;
     let scale = |(name, value): (String, serde_json::Value)| {
-        let LabelScale { mean, sd } = serde_json::from_value(value)
+        let Both { mean, sd } = serde_json::from_value(value)
             .map_err(|e| file::FileError::parse(path, format!("input `{name}`: {e}")))?;
         Ok::<_, ExperimentError>(InputScale { name, mean, sd })
     };

@@ -215,13 +215,4 @@ mod tests {
         let one = model(&of(&pipeline, Some("fold0/seed0")).unwrap()).to_string();
         assert!(one.contains("log_softmax"), "{one}");
     }
-
-    /// Leaves the files of every sample in the folder `FADECAST_EXPORTS`, for `tests/round_trip`.
-    #[test]
-    fn samples_are_left_for_other_programs() {
-        for (name, pipeline) in sample::all() {
-            let members = ["temperature"].contains(&name.as_str()).then_some("fold0/seed0");
-            crate::export::sample_files::leave(&name, &pipeline, members);
-        }
-    }
 }

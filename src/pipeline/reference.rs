@@ -47,8 +47,10 @@ impl Part {
     }
 
     fn trees(&self, law: Option<&(Law, Vec<f64>)>, trees: &[Trees], row: &[f64]) -> Vec<f64> {
-        let inputs: Vec<f64> =
-            self.columns.iter().map(|&c| if row[c].is_finite() { row[c] } else { f64::NAN }).collect();
+        // Beyond the largest single number nothing is split any more.
+        let most = f64::from(f32::MAX);
+        let known = |value: f64| if value.is_finite() { value.clamp(-most, most) } else { f64::NAN };
+        let inputs: Vec<f64> = self.columns.iter().map(|&c| known(row[c])).collect();
         let rows = [inputs];
         let one = |t: &Trees| t.predict(&rows).expect("invariant: a row of the trees' own width").concat();
         let mut label = mean(&trees.iter().map(one).collect::<Vec<_>>());

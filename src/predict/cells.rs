@@ -5,6 +5,7 @@ use rayon::prelude::*;
 use super::answers::Answers;
 use super::bind::MEASURED;
 use super::error::PredictError;
+use super::physical::CAPACITY;
 use super::{Predictor, REFERENCE, Settings};
 use crate::cell::Phase;
 use crate::dataset::rows::RowBatch;
@@ -25,7 +26,9 @@ pub(super) fn answer(
     let answered: Result<Vec<Answers>, PredictError> =
         cells.par_iter().map(|cell| one(predictor, cell, settings)).collect();
     let mut all = Answers::default();
-    answered?.into_iter().for_each(|answers| all.append(answers));
+    for answers in answered? {
+        all.append(answers);
+    }
     Ok(all)
 }
 
@@ -77,6 +80,9 @@ fn discharges(
         Err(why) => return Ok(skipped(cell, why.to_string())),
     };
     let n_rows = frame.rows.len();
+    if n_rows == 0 {
+        return Ok(skipped(cell, "it has no discharge, and no charge before a next one".into()));
+    }
     if n_rows <= given {
         return Ok(skipped(cell, format!("it has {n_rows} discharges, of which {given} are given")));
     }
@@ -88,12 +94,17 @@ fn discharges(
     let rows: Vec<f64> = (0..n_rows).flat_map(|row| columns.iter().map(move |c| c[row])).collect();
     let mut labels = predictor.score(&rows);
     let shift = anchored(&frame, &labels, given, anchor);
-    labels.iter_mut().for_each(|label| *label -= shift.unwrap_or(0.0));
+    for label in &mut labels {
+        *label -= shift.unwrap_or(0.0);
+    }
     let reference_ah = vec![frame.cells[0].reference_ah; n_rows - given];
     let asked = &rows[given * columns.len()..];
     let mut answers = predictor.answers(asked, &labels[given..], Some(&reference_ah), settings)?;
     if anchor > 0 && shift.is_none() {
         answers.warnings.add_to_all("not anchored", None);
+    }
+    if frame.cells[0].reference_ah.is_nan() && answers.column(CAPACITY).is_some() {
+        answers.warnings.add_to_all("capacity of SoH 1 taken from the run", None);
     }
     let rows = &frame.rows[given..];
     for (row, why) in rows.iter().enumerate().filter_map(|(idx, r)| Some((idx, r.set_aside.clone()?))) {
@@ -103,7 +114,7 @@ fn discharges(
         n_rows: rows.len(),
         numbers: vec![
             ("cycle_count".into(), rows.iter().map(|r| f64::from(r.cycle)).collect()),
-            (format!("{MEASURED}discharging_capacity_ah"), rows.iter().map(|r| r.truth).collect()),
+            (format!("{MEASURED}{CAPACITY}"), rows.iter().map(|r| r.truth).collect()),
         ],
         texts: vec![("cell".into(), vec![cell.id.to_string(); rows.len()])],
     };

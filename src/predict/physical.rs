@@ -8,7 +8,7 @@ use crate::metric::classification::most_probable;
 use crate::pipeline::{Output, Pipeline};
 
 /// Name of the capacity that an SoH means.
-const CAPACITY: &str = "discharging_capacity_ah";
+pub(super) const CAPACITY: &str = "discharging_capacity_ah";
 
 /// Most tiers that a set can hold.
 const MOST_TIERS: usize = 64;

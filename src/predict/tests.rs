@@ -115,7 +115,9 @@ proptest! {
 /// Renames the first column of a table.
 fn renamed(mut table: RowBatch, name: &str, factor: f64) -> RowBatch {
     table.numbers[0].0 = name.into();
-    table.numbers[0].1.iter_mut().for_each(|v| *v *= factor);
+    for value in &mut table.numbers[0].1 {
+        *value *= factor;
+    }
     table
 }
 
@@ -297,11 +299,11 @@ fn a_forecast_is_anchored_to_the_given_begin() {
     assert_near(&numbers(&answers, "soh"), &expected, "less the median error");
     assert!(!answers.warnings.text(0).contains("not anchored"));
     let mut bare = whole;
-    bare.records.iter_mut().for_each(|r| {
+    for r in &mut bare.records {
         if r.phase == Phase::Discharge {
             (r.stated_capacity_ah, r.samples) = (None, crate::dataset::Samples::default());
         }
-    });
+    }
     let skipped = predictor.of_cells(std::slice::from_ref(&bare), &Settings::default()).unwrap();
     assert!(
         skipped.n_rows == 0 && skipped.skipped[0].1.contains("the task needs 6"),
@@ -310,6 +312,22 @@ fn a_forecast_is_anchored_to_the_given_begin() {
     );
     let answers = of_discharges(0, 0).of_cells(&[bare], &Settings::default()).unwrap();
     assert_eq!(answers.n_rows, rows.len(), "capacities are not needed to predict");
+}
+
+#[test]
+fn a_cell_of_unknown_capacity_says_whose_its_answer_is_made_of() {
+    let said = |nominal| {
+        let mut cell = cell();
+        cell.facts.nominal_capacity_ah = nominal;
+        let answers = of_discharges(0, 0).of_cells(&[cell], &Settings::default()).unwrap();
+        let ratio = numbers(&answers, "discharging_capacity_ah")[0] / numbers(&answers, "soh")[0];
+        (answers.warnings.text(0).contains("capacity of SoH 1 taken from the run"), ratio)
+    };
+    // 2 Ah count as SoH 1 in the sample.
+    for (nominal, expected) in [(Some(5.0), (false, 5.0)), (None, (true, 2.0))] {
+        let (is_said, ratio) = said(nominal);
+        assert!(is_said == expected.0 && (ratio - expected.1).abs() < 1e-9, "{nominal:?}: {is_said} {ratio}");
+    }
 }
 
 #[test]

@@ -10,7 +10,7 @@ use crate::model::{Architecture, PriorStart};
 use crate::physics::Law;
 use crate::pipeline::manifest::{MANIFEST, Manifest};
 use crate::pipeline::{Body, Member, Output, Part, Pipeline};
-use crate::prepare::Scaler;
+use crate::prepare::{Scaler, Tiers};
 use crate::train::engine::MemberState;
 
 /// Why a stored model could not be read.
@@ -100,7 +100,7 @@ impl Builder<'_> {
     fn check(&self, fold: &FittedFold) -> Result<(), Damage> {
         let wrong = |found: &str| Err(Damage::new(MODEL, format!("fold `{}` {found}", fold.name)));
         let n_tiers = if let Output::Tier { names } = &self.manifest.output { names.len() } else { 0 };
-        if fold.tiers.as_ref().map_or(0, |tiers| tiers.n()) != n_tiers {
+        if fold.tiers.as_ref().map_or(0, Tiers::n) != n_tiers {
             return wrong("has other tiers than the run answers");
         }
         if fold.columns.len() != fold.inputs.len() {

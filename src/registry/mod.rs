@@ -8,6 +8,7 @@ mod build;
 mod error;
 #[cfg(test)]
 mod fuzz;
+pub mod shelf;
 #[cfg(test)]
 pub(crate) mod tests;
 

@@ -107,13 +107,23 @@ fn answer(service: &Service, options: &Options, file: File) -> Result<Value, Ref
     let format = format(options, card, &file)?;
     let cells = match format {
         TABLE => table::answer(service, &*model, level, &file)?,
-        raw => model.cells(&read(raw, file)?, level)?,
+        raw => answered(model.cells(&read(raw, file)?, level)?)?,
     };
     Ok(json!({
         "model": hosted.name, "run": card.run, "output": card.output, "unit": card.unit, "level": level,
         "format": format, "warnings": doubts(card, &cells),
         "cells": cells.iter().map(of_cell).collect::<Vec<_>>(),
     }))
+}
+
+/// Refuses cells of which none has an answer, with the reasons of all.
+fn answered(cells: Vec<OfCell>) -> Result<Vec<OfCell>, Refusal> {
+    if cells.iter().any(|cell| !cell.answers.warnings.is_empty()) {
+        return Ok(cells);
+    }
+    let why: Vec<String> = cells.into_iter().flat_map(|cell| cell.warnings).collect();
+    let why = if why.is_empty() { "there is no cell in the file".into() } else { why.join("; ") };
+    Err(Refusal::new(422, "no_rows", why))
 }
 
 /// Returns the format that the address names, or the one that the file's begin and name tell.

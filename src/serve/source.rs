@@ -121,15 +121,25 @@ impl Served {
             Output::Life { .. } => keys.number("measured_cycle_life").map(<[f64]>::to_vec),
             Output::Tier { .. } => None,
         };
+        let facts = &cell.facts;
+        let life_ah = facts.eol_soh.zip(facts.nominal_capacity_ah).map(|(soh, nominal)| soh * nominal);
+        let life_ah = life_ah.filter(|_| matches!(self.card.output, Output::Soh { .. }));
+        let is_known = self.predictor.pipeline().parts.iter().any(|part| part.fold == cell.id.as_str());
+        let known = is_known.then(|| {
+            format!(
+                "cell `{}` has the name of one that was trained on: how well it is met is no test",
+                cell.id
+            )
+        });
         let skipped = answers.skipped.iter().map(|(cell, why)| format!("cell `{cell}` is skipped: {why}"));
         OfCell {
             cell: Some(cell.id.to_string()),
             synthetic: cell.facts.synthetic,
             reference_ah,
-            end_of_life: cell.facts.eol_soh.filter(|_| matches!(self.card.output, Output::Soh { .. })),
+            end_of_life: life_ah.zip(reference_ah).map(|(life, reference)| life / reference),
             cycles: cycles.unwrap_or_else(|| vec![None; answers.n_rows]),
             measured: measured.unwrap_or_else(|| vec![f64::NAN; answers.n_rows]),
-            warnings: answers.remarks.iter().cloned().chain(skipped).collect(),
+            warnings: known.into_iter().chain(answers.remarks.iter().cloned()).chain(skipped).collect(),
             answers: told(answers),
         }
     }

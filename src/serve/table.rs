@@ -33,7 +33,7 @@ fn unreadable(error: &RowsError, max_rows: usize) -> Refusal {
 }
 
 /// Returns the inputs of a table `[row, input]`; a column whose fields are all empty is missing throughout.
-fn inputs(table: &RowBatch, card: &Card) -> Result<Vec<f64>, Refusal> {
+pub(super) fn inputs(table: &RowBatch, card: &Card) -> Result<Vec<f64>, Refusal> {
     if table.n_rows == 0 {
         return Err(Refusal::new(422, "no_rows", "there is no row to answer"));
     }

@@ -20,6 +20,10 @@ mod early; // Lives and tiers through the program: tables, figures and reasons.
 #[cfg(test)]
 mod experiments; // Experiments through the program: trained, killed, resumed, compared, refused.
 #[cfg(test)]
+mod export; // Runs as files of other programs: written, described, refused.
+#[cfg(test)]
+mod models; // Finished runs through the program: listed, promoted, verified, migrated, removed, refused.
+#[cfg(test)]
 mod predict; // Answers through the program: tables of every form, raw cells, refusals.
 #[cfg(test)]
 mod program; // The program as a person runs it.

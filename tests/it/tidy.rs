@@ -15,7 +15,7 @@ const LEVELS: [&[&str]; 6] = [
     &["dataset", "simulate"],
     &["descriptor", "prepare"],
     &["model", "train", "uq"],
-    &["pipeline", "experiment", "registry", "export", "predict", "serve", "report", "cli"],
+    &["pipeline", "experiment", "registry", "export", "predict", "serve", "facade", "report", "cli"],
 ];
 
 /// The one import upwards: `prepare::batch` fills the trainer's `Rows`, so that `f32` is made in one file.

@@ -66,7 +66,7 @@ pub(super) fn run(args: &Args, globals: &Globals) -> anyhow::Result<()> {
     let loaded = registry::load(&globals.root, &args.run)?;
     let predictor = Predictor::new(loaded)?;
     let settings = Settings { level: args.level, impute_missing: args.impute_missing };
-    let sink = Sink::new(args.out.as_deref(), globals.json)?;
+    let sink = Sink::new(args.out.as_deref(), globals.json);
     let mut work = Work { predictor, settings, sink, tally: Tally::default(), bar: bar(globals) };
     for input in &args.inputs {
         let source = source::open(input, &work.predictor, args, globals)?;

@@ -29,12 +29,12 @@ pub(super) enum Sink {
 }
 
 impl Sink {
-    pub(super) fn new(out: Option<&Path>, is_json: bool) -> anyhow::Result<Self> {
-        Ok(match (out, is_json) {
+    pub(super) fn new(out: Option<&Path>, is_json: bool) -> Self {
+        match (out, is_json) {
             (Some(path), _) => Self::File { path: path.into(), writer: None },
             (None, true) => Self::Lines(BufWriter::new(std::io::stdout())),
             (None, false) => Self::Shown(Vec::new()),
-        })
+        }
     }
 
     pub(super) fn take(&mut self, answers: &Answers) -> anyhow::Result<()> {

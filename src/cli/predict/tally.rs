@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use crate::cli::datasets::counted;
 use crate::predict::{Answers, Predictor, Values};
 
 /// Warnings that are printed.
@@ -75,7 +76,7 @@ impl Tally {
         warnings.sort_by_key(|(_, n)| std::cmp::Reverse(**n));
         for ((kind, input), n) in warnings.iter().take(MOST_WARNINGS) {
             let about = if input.is_empty() { String::new() } else { format!(": {input}") };
-            text.push_str(&format!("warning {n} rows {kind}{about}\n"));
+            text.push_str(&format!("warning {} {kind}{about}\n", counted(**n as u64, "row")));
         }
         if warnings.len() > MOST_WARNINGS {
             text.push_str(&format!("        and {} more kinds\n", warnings.len() - MOST_WARNINGS));

@@ -20,8 +20,10 @@ const FORMAT: &str = "Parquet";
 /// A file whose row groups are read one after the other.
 struct Groups<'a> {
     origin: Origin<'a>,
-    /// Row groups as files of their own.
-    groups: Vec<Arc<FileMetadata>>,
+    /// All row groups; none after an error.
+    whole: FileMetadata,
+    /// The file without its row groups.
+    frame: FileMetadata,
     /// Columns that are read, positions in the file.
     columns: Vec<usize>,
     /// Next row group, and the next row in it.
@@ -40,11 +42,14 @@ pub(super) fn open<'a>(mut origin: Origin<'a>, limits: &Limits) -> Result<Opened
     if columns.is_empty() {
         return Err(RowsError::NoColumns { place: origin.place });
     }
-    let FileMetadata { row_groups, .. } = metadata.clone();
-    let alone = |group| Arc::new(FileMetadata { row_groups: vec![group], ..metadata.clone() });
+    let mut whole = metadata;
+    let groups = std::mem::take(&mut whole.row_groups);
+    let frame = whole.clone();
+    whole.row_groups = groups.into_iter().filter(|group| group.num_rows() > 0).collect();
     let groups = Groups {
         batch_rows: batch_rows(columns.len()),
-        groups: row_groups.into_iter().filter(|g| g.num_rows() > 0).map(alone).collect(),
+        whole,
+        frame,
         columns,
         next: (0, 0),
         text_bytes: limits.bytes,
@@ -85,20 +90,20 @@ fn choose(schema: &ArrowSchema) -> (Vec<usize>, Vec<Skipped>) {
 impl Groups<'_> {
     fn read(&mut self) -> Result<Option<RowBatch>, RowsError> {
         let (idx, row) = self.next;
-        let Some(group) = self.groups.get(idx) else { return self.empty() };
-        let n_rows = group.row_groups[0].num_rows();
+        let Some(group) = self.whole.row_groups.get(idx) else { return self.empty() };
+        let n_rows = group.num_rows();
+        let alone = Arc::new(FileMetadata { row_groups: vec![group.clone()], ..self.frame.clone() });
         let n = self.batch_rows.min(n_rows - row);
         self.next = if row + n == n_rows { (idx + 1, 0) } else { (idx, row + n) };
-        let frame = self.slice(&Arc::clone(group), (row, n))?;
-        if frame.height() != n {
-            return Err(RowsError::damaged(&self.origin.place, FORMAT, "a column is shorter than its group"));
-        }
+        let frame = self.slice(alone, (row, n))?;
+        // The frame states the rows that were asked for, whatever its columns have.
+        debug_assert_eq!(frame.height(), n, "a slice of the row group");
         self.batch(&frame).map(Some)
     }
 
     /// Returns the columns without a row where the file has none.
     fn empty(&mut self) -> Result<Option<RowBatch>, RowsError> {
-        if !self.groups.is_empty() || self.is_done {
+        if self.is_done || !self.whole.row_groups.is_empty() {
             return Ok(None);
         }
         let (reader, columns) = (self.origin.mapped()?, self.columns.clone());
@@ -109,8 +114,8 @@ impl Groups<'_> {
         self.batch(&frame).map(Some)
     }
 
-    fn slice(&self, group: &Arc<FileMetadata>, slice: (usize, usize)) -> Result<DataFrame, RowsError> {
-        let (reader, columns, group) = (self.origin.mapped()?, self.columns.clone(), Arc::clone(group));
+    fn slice(&self, group: Arc<FileMetadata>, slice: (usize, usize)) -> Result<DataFrame, RowsError> {
+        let (reader, columns) = (self.origin.mapped()?, self.columns.clone());
         contained(&self.origin.place, || {
             let mut reader = ParquetReader::new(reader)
                 .read_parallel(ParallelStrategy::Columns)
@@ -125,6 +130,10 @@ impl Groups<'_> {
         let mut batch = RowBatch { n_rows: frame.height(), ..RowBatch::default() };
         for column in frame.columns() {
             let name = column.name().to_string();
+            if column.len() != batch.n_rows {
+                let found = format!("column `{name}` has not one value a row");
+                return Err(RowsError::damaged(&self.origin.place, FORMAT, found));
+            }
             if column.dtype() == &DataType::String {
                 let texts = self.texts(column)?;
                 batch.texts.push((name, texts));
@@ -145,7 +154,11 @@ impl Groups<'_> {
         if self.text_bytes != usize::MAX {
             self.text_bytes -= n_bytes;
         }
-        Ok(texts.iter().map(|t| t.unwrap_or_default().to_owned()).collect())
+        let copied: Vec<String> = texts.iter().map(|t| t.unwrap_or_default().to_owned()).collect();
+        if copied.len() != column.len() {
+            return Err(RowsError::damaged(place, FORMAT, "a column has not one value a row"));
+        }
+        Ok(copied)
     }
 }
 
@@ -155,7 +168,8 @@ impl Iterator for Groups<'_> {
     fn next(&mut self) -> Option<Self::Item> {
         let read = self.read();
         if read.is_err() {
-            (self.groups, self.is_done) = (Vec::new(), true);
+            self.whole.row_groups.clear();
+            self.is_done = true;
         }
         read.transpose()
     }

@@ -62,7 +62,19 @@ struct Page {
     unpacked: i64,
     packed: i64,
     n_values: i64,
+    encoding: i64,
+    /// Whether the marks of missing values are in no form that there is.
+    has_odd_levels: bool,
 }
+
+/// Ways to write values: plain, dictionaries, run lengths, deltas of numbers, split bytes.
+const ENCODINGS: [i64; 6] = [0, 2, 3, 5, 8, 9];
+
+/// Ways to write texts as deltas. The decoder trusts their lengths more than a stranger's file deserves.
+const TEXT_DELTAS: [i64; 2] = [6, 7];
+
+/// Ways to write the marks of missing values: run lengths, packed bits.
+const LEVELS: [i64; 2] = [3, 4];
 
 /// Kind of a page with the values of a dictionary.
 const DICTIONARY: i64 = 2;
@@ -131,6 +143,7 @@ fn check_chunk(
         if at > end || page.n_values < 0 {
             return Err(damaged("a page goes beyond its chunk"));
         }
+        check_encoding(&page, &place, column, limits)?;
         if page.kind != DICTIONARY {
             seen = seen.saturating_add(page.n_values);
         } else if !is_first || page.n_values > page.unpacked {
@@ -147,6 +160,20 @@ fn check_chunk(
     }
 }
 
+/// Refuses values in a form that there is not, or that is not taken from strangers.
+fn check_encoding(page: &Page, place: &str, column: &str, limits: &Limits) -> Result<(), RowsError> {
+    let is_delta = TEXT_DELTAS.contains(&page.encoding);
+    if page.has_odd_levels || !(is_delta || ENCODINGS.contains(&page.encoding)) {
+        let found = format!("column `{column}`: an encoding that there is not");
+        return Err(RowsError::damaged(place, FORMAT, found));
+    }
+    if is_delta && *limits != Limits::FILE {
+        let found = format!("column `{column}` has texts as deltas; write it without that encoding");
+        return Err(RowsError::Unsupported { place: place.into(), format: FORMAT, found });
+    }
+    Ok(())
+}
+
 /// Reads the page header at a position, and its length.
 fn page(origin: &mut Origin, at: u64, end: u64) -> Result<Option<(Page, u64)>, RowsError> {
     let left = usize::try_from(end - at).unwrap_or(usize::MAX);
@@ -158,8 +185,10 @@ fn page(origin: &mut Origin, at: u64, end: u64) -> Result<Option<(Page, u64)>, R
             1 => t.int().map(|v| page.kind = v),
             2 => t.int().map(|v| page.unpacked = v),
             3 => t.int().map(|v| page.packed = v),
-            5 | 7 | 8 if kind == STRUCT => t.fields(|t, id, kind| match id {
-                1 => t.int().map(|v| page.n_values = v),
+            5 | 7 | 8 if kind == STRUCT => t.fields(|t, inner, kind| match (id, inner) {
+                (_, 1) => t.int().map(|v| page.n_values = v),
+                (5 | 7, 2) | (8, 4) => t.int().map(|v| page.encoding = v),
+                (5, 3 | 4) => t.int().map(|v| page.has_odd_levels |= !LEVELS.contains(&v)),
                 _ => t.skip(kind),
             }),
             _ => t.skip(kind),
@@ -194,7 +223,7 @@ fn footer(origin: &mut Origin, limits: &Limits) -> Result<Footer, RowsError> {
     if usize::try_from(root.n_children) != Ok(elements.len()) {
         return Err(damaged("its schema makes no sense"));
     }
-    if limits.rows != usize::MAX {
+    if *limits != Limits::FILE {
         RowsError::within(&place, "row groups", footer.groups.len(), MOST_GROUPS)?;
     }
     Ok(Footer { columns: elements.iter().map(|e| e.name.clone()).collect(), ..footer })

@@ -74,7 +74,14 @@ fn what_pyarrow_wrote_is_read_alike_from_files_and_bodies() {
             assert_eq!(texts.iter().filter(|t| t.is_empty()).count() as u64, expected["texts"]["missing"]);
         }
         assert_eq!(batch.text("cell").unwrap()[..5], ["B0000", "B0001", "B0002", "B0003", "B0000"], "{name}");
-        let again = sent(&bytes(name)).unwrap();
+        let again = match sent(&bytes(name)) {
+            // Texts as deltas are not taken from strangers.
+            Err(RowsError::Unsupported { found, .. }) if name.contains("delta") => {
+                assert!(found.contains("`text`"), "{found}");
+                continue;
+            }
+            again => again.unwrap(),
+        };
         assert_eq!(format!("{again:?}"), format!("{batch:?}"), "{name}: NaN compares as text");
     }
 }

@@ -146,10 +146,10 @@ impl Expression {
             (Some(1.0), None) => other,
             (None, Some(1.0)) => self,
             (None, Some(_)) => other.times(self),
-            _ if other.inverse().is_some() => {
-                other.inverse().map_or(other.clone(), |divisor| self.over(divisor))
-            }
-            _ => Self { kind: self.kind.and(other.kind), node: Rc::new(Node::Product(self, other)) },
+            _ => match other.inverse() {
+                Some(divisor) => self.over(divisor),
+                None => Self { kind: self.kind.and(other.kind), node: Rc::new(Node::Product(self, other)) },
+            },
         }
     }
 

@@ -160,7 +160,9 @@ mod tests {
                 architecture.network.hidden = vec![hidden, 3];
                 architecture.network.skip = true;
                 let seed = crate::seed::Seed::new(3);
-                members.iter_mut().for_each(|m| m.weights = architecture.initial_weights(&seed));
+                for member in members {
+                    member.weights = architecture.initial_weights(&seed);
+                }
             }
             let folded = folded(&pipeline);
             let row = &sample::rows(&pipeline, 1, false)[0];

@@ -84,12 +84,11 @@ pub(super) fn lay(unit: &mut Unit, pipeline: &Pipeline) -> Result<Vec<Vec<Laid>>
 
 /// Writes a forest's tables and returns the value of each output as an expression.
 pub(super) fn margins(unit: &mut Unit, name: &str, laid: &Laid) -> Vec<String> {
-    let types = unit.types.clone();
-    let whole = |((kind, list), (_, (_, bytes))): ((&str, List), (&str, (&str, usize)))| {
+    let mut nodes = Vec::new();
+    for ((kind, list), (_, (_, bytes))) in LISTS.into_iter().zip(&unit.types) {
         let words: Vec<String> = list(laid).iter().map(usize::to_string).collect();
-        unit.tables.add(&format!("{name}_{kind}"), (&format!("{kind}_t"), bytes), &words)
-    };
-    let nodes: Vec<String> = LISTS.into_iter().zip(types).map(whole).collect();
+        nodes.push(unit.tables.add(&format!("{name}_{kind}"), (&format!("{kind}_t"), *bytes), &words));
+    }
     let mut singles = |kind: &str, values: &[f32]| {
         let literals: Vec<String> = values.iter().map(|&value| single(value)).collect();
         unit.tables.add(&format!("{name}_{kind}"), ("float", 4), &literals)

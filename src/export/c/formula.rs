@@ -70,17 +70,16 @@ struct Leaves {
 
 impl Leaves {
     fn find(&mut self, e: &Expression) {
-        let list = match e.kind {
+        let (list, letter) = match e.kind {
             Kind::Constant => return,
             Kind::Parameters => (&mut self.coefficients, 'c'),
             Kind::Stress => (&mut self.terms, 'u'),
             Kind::Both => return children(e).into_iter().for_each(|child| self.find(child)),
         };
-        let key = key(e);
-        if !self.names.contains_key(&key) {
-            self.names.insert(key, format!("{}[{}]", list.1, list.0.len()));
-            list.0.push(e.clone());
-        }
+        self.names.entry(key(e)).or_insert_with(|| {
+            list.push(e.clone());
+            format!("{letter}[{}]", list.len() - 1)
+        });
     }
 }
 
@@ -104,7 +103,9 @@ impl<'a> Writer<'a> {
 
     /// Returns the texts of whole formulas, with lines before them where parts occur twice.
     fn texts(&mut self, formulas: &[Expression]) -> Vec<String> {
-        formulas.iter().for_each(|e| self.count(e));
+        for e in formulas {
+            self.count(e);
+        }
         formulas.iter().map(|e| self.text(e).0).collect()
     }
 
@@ -115,7 +116,9 @@ impl<'a> Writer<'a> {
         let count = self.counts.entry(key(e)).or_default();
         *count += 1;
         if *count == 1 {
-            children(e).into_iter().for_each(|child| self.count(child));
+            for child in children(e) {
+                self.count(child);
+            }
         }
     }
 

@@ -81,7 +81,7 @@ impl Writer<'_> {
     fn hidden(&mut self, layer: usize) {
         let network = &self.architecture.network;
         let (d_in, d_out) = self.architecture.layers()[layer];
-        let to = if layer % 2 == 0 { "a" } else { "b" };
+        let to = if layer.is_multiple_of(2) { "a" } else { "b" };
         self.dense(to, d_out);
         let mut n_vectors = d_out * if self.int8 { 2 } else { 1 };
         if network.normalisation == Normalisation::Layer {

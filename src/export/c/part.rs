@@ -46,7 +46,7 @@ impl Writer<'_> {
             Body::Linear { weights } => self.linear(weights),
             Body::Logistic(logistic) => self.logistic(logistic),
             Body::Networks { architecture, classes: true, members, .. } => {
-                self.classes(architecture, members)
+                self.classes(architecture, members);
             }
             Body::Networks { architecture, start, members, .. } => {
                 match architecture.prior.as_ref().zip(start.as_ref()) {

@@ -7,6 +7,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::*;
+use crate::experiment::folder::RunFolder;
+use crate::experiment::task::Task;
 use crate::pipeline::{Body, Output, sample};
 
 /// Largest difference of `float` code, relative to the answer or 1.
@@ -112,8 +114,12 @@ fn answered(mut cases: Vec<Case>) -> Vec<Case> {
 
 fn write(folder: &Path, cases: &[Case]) {
     let mut driver = String::from("#include <stdio.h>\n");
-    cases.iter().for_each(|case| writeln!(driver, "#include \"{}.h\"", case.options.name).unwrap());
-    cases.iter().for_each(|case| driver += &case.driver());
+    for case in cases {
+        writeln!(driver, "#include \"{}.h\"", case.options.name).unwrap();
+    }
+    for case in cases {
+        driver += &case.driver();
+    }
     let call = |case: &Case| {
         let (p, capitals) = (case.prefix(), case.prefix().to_uppercase());
         format!("    if ({p}_predict(0, 0) != {capitals}_NO_ANSWER || run_{p}()) return 1;\n")
@@ -147,7 +153,7 @@ fn run(folder: &Path, cases: &[Case]) -> String {
     for case in cases {
         writeln!(text, "{}", case.rows.len()).unwrap();
         for row in &case.rows {
-            let words: Vec<String> = row.iter().map(|v| v.to_string()).collect();
+            let words: Vec<String> = row.iter().map(f64::to_string).collect();
             writeln!(text, "{}", words.join(" ")).unwrap();
         }
     }
@@ -298,7 +304,11 @@ fn far_answer(case: &Case, row: &[f64], answer: &[f64]) -> bool {
     let expected = if of_tiers { label } else { vec![case.pipeline.output.physical(label[0])] };
     for (&found, expected) in answer[1..].iter().zip(expected) {
         if answer[0] < 0.0 {
-            assert!(found.is_nan() && !(expected.abs() < 1e36), "{}: {row:?} {expected}", case.name);
+            assert!(
+                found.is_nan() && (expected.is_nan() || expected.abs() >= 1e36),
+                "{}: {row:?} {expected}",
+                case.name
+            );
             return false;
         }
         // A sum of large terms keeps the digits of its terms; so does the argument of an exponential.
@@ -373,7 +383,9 @@ fn names_and_sentences_cannot_break_the_code() {
         pipeline.parts.iter_mut().for_each(|part| part.fold = evil.into());
         (pipeline.name, pipeline.run, pipeline.model) = (evil.into(), evil.into(), evil.into());
         if let Output::Tier { names } = &mut pipeline.output {
-            names.iter_mut().for_each(|name| *name = evil.into());
+            for name in names {
+                *name = evil.into();
+            }
         }
         pipeline
     };
@@ -422,4 +434,69 @@ fn what_cannot_be_is_refused() {
     assert_eq!(text, expected);
     let short = Options { rows: vec![vec![1.0; 4]], ..Options::default() };
     assert!(matches!(generate(&linear, &short), Err(ExportError::RowWidth { found: 4, needed: 5 })));
+}
+
+/// Answers the real rows of the runs of `FADECAST_ROUND_TRIP_RUNS` (`:` between folders), for `tests/round_trip/c.sh`.
+#[test]
+#[expect(clippy::print_stdout, reason = "the script shows what is printed")]
+fn runs_answer_as_their_reference_on_real_rows() {
+    let runs = std::env::var("FADECAST_ROUND_TRIP_RUNS").unwrap_or_default();
+    for run in runs.split(':').filter(|run| !run.is_empty()) {
+        let root = Path::new(run).ancestors().nth(3).unwrap();
+        let pipeline = crate::registry::load(root, Path::new(run)).unwrap().pipeline;
+        let rows = real_rows(root, Path::new(run), &pipeline);
+        let with = |int8, double| Options { int8, double, rows: rows.clone(), ..options("model".into()) };
+        let all = [("float", with(false, false)), ("double", with(false, true)), ("int8", with(true, false))];
+        for (kind, options) in all.into_iter().filter(|(_, o)| !o.int8 || quantise::has_weights(&pipeline)) {
+            for case in answered(vec![Case::new(kind, &pipeline, &options, rows.clone())]) {
+                let (name, largest, n) = (&pipeline.name, largest(&case), rows.len());
+                println!("run {name} {kind}: largest difference {largest:.2e} on {n} real rows");
+                case.code.report.lines().iter().for_each(|line| println!("run     {line}"));
+                let limit = case.code.report.loss.map_or(TOLERANCE, |loss| 10.0 * loss.max);
+                assert!(largest < limit, "{name} {kind}: {largest}");
+            }
+        }
+    }
+}
+
+/// Returns the rows of the data that a run was judged on.
+fn real_rows(root: &Path, run: &Path, pipeline: &Pipeline) -> Vec<Vec<f64>> {
+    let (folder, _) = RunFolder::open(root, run).unwrap();
+    let frame = Task::load(&folder.config().unwrap(), root).unwrap().frame;
+    let find = |input: &Input| frame.inputs.iter().chain(&frame.stress).find(|c| c.name == input.name);
+    let columns: Vec<_> = pipeline.inputs.iter().map(|input| &find(input).unwrap().values).collect();
+    (0..frame.rows.len()).map(|idx| columns.iter().map(|values| values[idx]).collect()).collect()
+}
+
+/// The figures of README: eight inputs, two layers of 64, alone and as a hybrid of 32 members.
+#[test]
+#[expect(clippy::print_stdout, reason = "people want to know")]
+fn figures_of_networks_of_two_layers() {
+    let mut pipeline = sample_of("hybrid exponential");
+    pipeline.parts.truncate(1);
+    for n_members in [1, 32] {
+        let part = &mut pipeline.parts[0];
+        part.columns = (0..8).collect();
+        let scaler = &mut part.scaler;
+        for list in [&mut scaler.median, &mut scaler.mean, &mut scaler.sd] {
+            list.resize(8, 1.5);
+        }
+        let Body::Networks { architecture, members, .. } = &mut part.body else { unreachable!() };
+        (architecture.d_input, architecture.network.hidden) = (8, vec![64, 64]);
+        let member = |idx: usize| {
+            let weights = architecture.initial_weights(&Seed::new(1).child(format!("{idx}")));
+            crate::pipeline::Member { weights, statistics: Vec::new() }
+        };
+        *members = (0..n_members).map(member).collect();
+        for int8 in [false, true] {
+            let options = Options { int8, ..options("figures".into()) };
+            let report = generate(&pipeline, &options).unwrap().report;
+            println!("{n_members} members, 8 bits {int8}:\n{}", report.lines().join("\n"));
+            let (weights, vectors) = (8 * 64 + 64 * 64 + 64, 64 + 64 + 1);
+            let own = if int8 { weights + 2 * 4 * vectors } else { 4 * (weights + vectors) };
+            // Beside them 5 coefficients of the law a member; 8 scaled inputs, 4 of stress, 9 ranges of two.
+            let shared = 8 * 20 + 4 * 8 + 9 * 2 * 4;
+            assert_eq!(report.constants_bytes, n_members * (own + 5 * 4) + shared);
+        }
+    }
 }

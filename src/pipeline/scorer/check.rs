@@ -1,6 +1,6 @@
 //! Whether the numbers of a pipeline fit each other, so that computing it never fails.
 
-use super::{ScorerError, n_statistics};
+use super::ScorerError;
 use crate::model::calibration::Calibration;
 use crate::model::trees::{TreeModel, Trees};
 use crate::model::{Architecture, PriorStart};
@@ -51,7 +51,7 @@ impl Checked<'_> {
             Body::Linear { weights } => self.count("weights", weights.len(), d + 1).and(self.width(1)),
             Body::Logistic(logistic) => {
                 self.count("coefficients", logistic.coefficients.len(), logistic.intercepts.len())?;
-                self.count("logits", logistic.intercepts.len().max(1), logistic.intercepts.len())?;
+                self.count("logits", logistic.intercepts.len(), logistic.intercepts.len().max(1))?;
                 for own in &logistic.coefficients {
                     self.count("coefficients of a tier", own.len(), d)?;
                 }
@@ -79,7 +79,7 @@ impl Checked<'_> {
         let failed = |source| ScorerError::Network { fold: self.part.fold.clone(), source };
         architecture.check().map_err(failed)?;
         let d = self.part.columns.len();
-        self.count("columns", d.min(architecture.d_input), d)?;
+        self.count("inputs of the networks", architecture.d_input.min(d), d)?;
         self.count("networks", members.len(), members.len().max(1))?;
         for member in members {
             self.count("weights of a network", member.weights.len(), architecture.n_weights())?;
@@ -112,4 +112,8 @@ impl Checked<'_> {
         }
         Err(ScorerError::Shape { fold: self.part.fold.clone(), what, found, needed })
     }
+}
+
+fn n_statistics(architecture: &Architecture) -> usize {
+    architecture.statistics().last().map_or(0, |last| last.range().end)
 }

@@ -12,8 +12,8 @@ use std::cell::RefCell;
 use rayon::prelude::*;
 
 use super::Pipeline;
+use crate::model::ModelError;
 use crate::model::trees::TreesError;
-use crate::model::{Architecture, ModelError};
 use crate::train::engine::Block;
 use part::{Part, Workspace};
 
@@ -140,11 +140,6 @@ impl Scorer {
             }
         });
     }
-}
-
-/// Returns the number of a network's running statistics.
-fn n_statistics(architecture: &Architecture) -> usize {
-    architecture.statistics().last().map_or(0, |last| last.range().end)
 }
 
 #[cfg(test)]

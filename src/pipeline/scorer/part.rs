@@ -19,7 +19,7 @@ pub(super) struct Part {
     columns: Vec<usize>,
     scaler: Scaler,
     /// Whether a block holds its scaled inputs already, because the part before it has the same.
-    shares_inputs: bool,
+    pub(super) shares_inputs: bool,
     stress: Stress,
     label: (f64, f64),
     body: Body,
@@ -118,12 +118,6 @@ impl Part {
             body,
             calibration: part.calibration.clone(),
         })
-    }
-
-    /// Returns whether the scaled inputs of the part before are its own.
-    #[cfg(test)]
-    pub(super) fn shares_inputs(&self) -> bool {
-        self.shares_inputs
     }
 
     /// Returns whether both are of networks that see the same numbers.

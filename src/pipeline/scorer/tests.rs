@@ -3,8 +3,11 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::model::Architecture;
+use crate::model::calibration::{Calibration, Rising};
+use crate::model::logistic::Logistic;
 use crate::model::trees::flat::Forest;
-use crate::pipeline::{Body, Part, sample};
+use crate::pipeline::{Body, Member, Part, sample};
 use crate::prepare::Scaler;
 
 /// Agreement with the plain computation, of the larger of 1 and the label.
@@ -126,7 +129,7 @@ fn parts_that_see_the_same_stand_side_by_side_and_change_nothing() {
         let weights = &mut members(&mut pipeline.parts[2])[0].weights;
         weights[0] += 0.5;
         let scorer = Scorer::new(&pipeline).unwrap();
-        let shared: Vec<bool> = scorer.parts.iter().map(part::Part::shares_inputs).collect();
+        let shared: Vec<bool> = scorer.parts.iter().map(|part| part.shares_inputs).collect();
         assert_eq!(shared, [false, true, false, true]);
         let rows = sample::rows(&pipeline, 40, true);
         for (row, found) in rows.iter().zip(score(&scorer, &rows).chunks(pipeline.width())) {
@@ -147,7 +150,7 @@ type Damage = (&'static str, fn(&mut Part), &'static str);
 
 #[test]
 fn says_what_does_not_fit() {
-    let damages: [Damage; 14] = [
+    let damages: [Damage; 16] = [
         ("linear", |p| p.columns[0] = 99, "reads input 99 of 5"),
         ("law line", |p| p.stress[0] = 99, "reads input 99"),
         ("linear", |p| p.scaler.sd.push(1.0), "6 numbers of a scaler in place of 5"),
@@ -155,6 +158,12 @@ fn says_what_does_not_fit() {
         ("law line", |p| p.body = Body::Linear { weights: vec![0.0] }, "1 weights in place of 6"),
         ("logistic", |p| p.body = Body::Linear { weights: vec![0.0; 6] }, "1 outputs in place of 3"),
         ("logistic", logistic, "1 coefficients in place of 3"),
+        (
+            "logistic",
+            |p| p.body = Body::Logistic(Logistic { coefficients: vec![], intercepts: vec![] }),
+            "0 logits in place of 1",
+        ),
+        ("classes", |p| architecture(p).d_input = 4, "4 inputs of the networks in place of 5"),
         ("isotonic", |p| calibration(p).clear(), "0 calibrated tiers in place of 3"),
         ("isotonic", |p| calibration(p)[1].y.clear(), "0 values of a calibration in place of 3"),
         ("classes", |p| members(p).clear(), "0 networks"),
@@ -179,16 +188,23 @@ fn logistic(part: &mut Part) {
     logistic.coefficients.truncate(1);
 }
 
-fn calibration(part: &mut Part) -> &mut Vec<crate::model::calibration::Rising> {
+fn calibration(part: &mut Part) -> &mut Vec<Rising> {
     match &mut part.calibration {
-        Some(crate::model::calibration::Calibration::Isotonic { classes, .. }) => classes,
+        Some(Calibration::Isotonic { classes, .. }) => classes,
         other => panic!("{other:?}"),
     }
 }
 
-fn members(part: &mut Part) -> &mut Vec<crate::pipeline::Member> {
+fn members(part: &mut Part) -> &mut Vec<Member> {
     match &mut part.body {
         Body::Networks { members, .. } => members,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn architecture(part: &mut Part) -> &mut Architecture {
+    match &mut part.body {
+        Body::Networks { architecture, .. } => architecture,
         other => panic!("{other:?}"),
     }
 }

@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::json;
-
 use super::File;
 use crate::dataset::rows::{self, Format, Limits, RowBatch};
 use crate::serve::batch::score_alone;
 use crate::serve::model::{Answers, Card, Column, Model, OfCell, Values};
 use crate::serve::refusal::Refusal;
 use crate::serve::service::Service;
+use crate::serve::table;
 
 /// Column that says which cell a row belongs to.
 const CELL: &str = "cell";
@@ -22,9 +21,6 @@ const MAX_COLUMNS: usize = 4096;
 
 /// Most bytes of a table in memory.
 const MAX_BYTES: usize = 128 << 20;
-
-/// Names of a list that a message shows.
-const SHOWN: usize = 8;
 
 /// Returns whether the first line of a text names an input.
 pub(super) fn names_an_input(bytes: &[u8], card: &Card) -> bool {
@@ -51,7 +47,7 @@ pub(super) fn answer(
     let limits = Limits { rows: service.settings.max_rows, columns: MAX_COLUMNS, bytes: MAX_BYTES };
     let format = Format::of_begin(&file.bytes).unwrap_or(Format::Csv);
     let batch = rows::decode(&file.bytes, format, limits).map_err(|e| unreadable(file, &e))?;
-    let rows = inputs(&batch, model.card(), file)?;
+    let rows = table::inputs(&batch, model.card())?;
     let scored = score_alone(model, rows, service.settings.batch_rows)?;
     let answers = model.answers(&scored.rows, &scored.labels, level)?;
     Ok(by_cell(&batch, model.card(), &answers))
@@ -60,35 +56,6 @@ pub(super) fn answer(
 fn unreadable(file: &File, error: &rows::RowsError) -> Refusal {
     let status = if matches!(error, rows::RowsError::TooLarge { .. }) { 413 } else { 422 };
     Refusal::new(status, "unreadable", format!("`{}`: {error}", file.name))
-}
-
-/// Returns the inputs `[row, input]` of a table.
-fn inputs(batch: &RowBatch, card: &Card, file: &File) -> Result<Vec<f64>, Refusal> {
-    if batch.n_rows == 0 {
-        return Err(Refusal::new(422, "no_rows", format!("`{}` has no row to answer", file.name)));
-    }
-    let columns: Vec<Option<Vec<f64>>> = card.inputs.iter().map(|input| column(batch, &input.name)).collect();
-    let lacking =
-        || card.inputs.iter().zip(&columns).filter(|(_, c)| c.is_none()).map(|(i, _)| i.name.as_str());
-    if lacking().next().is_some() {
-        let list = lacking().take(SHOWN).collect::<Vec<_>>().join("`, `");
-        let message = format!(
-            "`{}` has no column of numbers `{list}`; leave a field empty where a value is missing",
-            file.name
-        );
-        return Err(Refusal::new(422, "lacking_inputs", message)
-            .with(json!({ "inputs": lacking().collect::<Vec<_>>() })));
-    }
-    let columns: Vec<Vec<f64>> = columns.into_iter().flatten().collect();
-    let finite = |v: f64| if v.is_finite() { v } else { f64::NAN };
-    Ok((0..batch.n_rows).flat_map(|row| columns.iter().map(move |c| finite(c[row]))).collect())
-}
-
-/// Returns the numbers of a column; one whose fields are all empty has none and is missing throughout.
-fn column(batch: &RowBatch, name: &str) -> Option<Vec<f64>> {
-    let numbers = batch.number(name).map(<[f64]>::to_vec);
-    let empty = || batch.text(name)?.iter().all(String::is_empty).then(|| vec![f64::NAN; batch.n_rows]);
-    numbers.or_else(empty)
 }
 
 /// Returns the answers cell by cell, in the order in which the cells first appear.

@@ -117,7 +117,7 @@ async fn what_cannot_be_answered_says_why() {
     let cases: [(&str, &str, &[u8], u16, &str); 12] = [
         ("", "a.csv", b"", 422, "empty"),
         ("", "a.csv", b"apples,pears\n1,2\n", 422, "no_input"),
-        ("", "a.csv", b"input_0\n1\n", 422, "lacking_inputs"),
+        ("", "a.csv", b"input_0\n1\n", 422, "missing_input"),
         ("", "a.csv", b"input_0,input_1,input_2,input_3,input_4\n", 422, "no_rows"),
         ("?format=table", "a.csv", b"input_0,input_0\n1,2\n", 422, "unreadable"),
         ("?format=table", "a.parquet", b"PAR1PAR1", 422, "unreadable"),

@@ -6,8 +6,8 @@ use serde_json::{Map, Value, json};
 
 use super::reference;
 use crate::pipeline::Input;
-use crate::serve::model::{Answers, Card, Model, Values};
 use crate::predict::unit::accepted;
+use crate::serve::model::{Answers, Card, Model, Values};
 
 /// Returns every schema.
 pub(super) fn all(models: &[(String, Arc<dyn Model>)]) -> Value {

@@ -29,7 +29,7 @@ export function withUnit(name, unit) {
 /**
  * Draws answer, band and measured points over cycles.
  *
- * `points`: [{x, answer, lower, upper, measured, warnings}] in order of x; null where there is no value.
+ * `points`: [{x, answer, lower, upper, measured, warnings}] ascending by x, one or more; null where there is no value.
  * `labels`: {title, x, y, unit, band}; `life`: value of the end of life, or null.
  */
 export function course(figure, points, labels, life) {
@@ -75,8 +75,7 @@ function drawCourse(figure, points, labels, life, y) {
   const height = Math.round(Math.min(430, Math.max(300, width * 0.5)));
   const narrow = width < 520;
   const frame = { left: 62, right: width - 16, top: 34, bottom: height - 48 };
-  const xs = points.map((p) => p.x);
-  const x = axis(Math.min(...xs), Math.max(...xs), narrow ? 5 : 8, true);
+  const x = axis(points[0].x, points.at(-1).x, narrow ? 5 : 8, true);
   const px = (v) => frame.left + ((v - x.low) / (x.high - x.low)) * (frame.right - frame.left);
   const py = (v) => frame.bottom - ((v - y.low) / (y.high - y.low)) * (frame.bottom - frame.top);
   const svg = canvas(figure, width, height, `${labels.title}: ${labels.y} over ${labels.x}`);
@@ -214,12 +213,13 @@ function drawTiers(figure, rows, names, labels) {
   });
 }
 
-/** Returns round ends and ticks for values from `low` to `high`. */
+/** Returns round ends and ticks for values from `low` to `high`; a tight axis ends with its values and counts. */
 function axis(low, high, most, tight = false) {
   if (!(high > low)) [low, high] = [low - (Math.abs(low) * 0.05 || 1), high + (Math.abs(high) * 0.05 || 1)];
   const raw = (high - low) / most;
   const power = 10 ** Math.floor(Math.log10(raw));
-  const step = [1, 2, 2.5, 5, 10].find((s) => s * power >= raw * (1 - 1e-9)) * power;
+  const round = [1, 2, 2.5, 5, 10].find((s) => s * power >= raw * (1 - 1e-9)) * power;
+  const step = tight ? Math.max(1, Math.ceil(round)) : round; // Cycles are counted.
   if (!tight) [low, high] = [Math.floor(low / step + 1e-9) * step, Math.ceil(high / step - 1e-9) * step];
   const ticks = [];
   for (let i = Math.ceil(low / step - 1e-9); i * step <= high + 1e-9 * step; i += 1) ticks.push(i * step);

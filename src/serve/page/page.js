@@ -4,6 +4,7 @@ import { column, course, intervals, plain, tiers, withUnit } from "./chart.js";
 
 const $ = (id) => document.getElementById(id);
 const MOST_ROWS = 500;
+const MOST_POINTS = 4000;
 const NAMES = { soh: "SoH", life: "cycle life", tier: "tier" };
 const SOURCES = {
   same_record: "the answered record itself", same_record_part: "a part of the answered record", same_cycle: "the same cycle",
@@ -38,7 +39,9 @@ function problem(response, body) {
 function fail(error) {
   $("failure").textContent = error ? error.message : "";
   $("failure").hidden = !error;
-  if (error) $("failure").scrollIntoView({ block: "nearest" });
+  if (!error) return;
+  $("answer").hidden = true;
+  $("failure").scrollIntoView({ block: "nearest" });
 }
 
 /** Runs what a person asked for; whatever goes wrong is shown. */
@@ -60,6 +63,7 @@ async function begin() {
     const [{ models: found }, { formats }] = await Promise.all([ask("/v1/models"), ask("/v1/formats")]);
     models = found;
     $("token").hidden = true;
+    $("links").hidden = Boolean(sessionStorage.getItem("token")); // A link shows no token.
     fillSelect($("model"), models.map((m) => [m.name, `${m.name} (${m.kind})`]));
     fillSelect($("format"), [["", "found by its begin"], ...formats.map((f) => [f.name, f.summary])]);
     $("models").hidden = $("ask").hidden = models.length === 0;
@@ -222,6 +226,8 @@ function ofRow(said) {
 }
 
 function show(answer, name) {
+  answer.warnings.push(...(answer.cells.length > 1 && answer.cells.some((c) => c.rows.length === 0) ? ["cells without an answer are left out"] : []));
+  answer.cells = answer.cells.filter((c) => c.rows.length > 0);
   answered = { answer, name, model: model() };
   $("answer").hidden = false;
   fillSelect($("cell"), answer.cells.map((c, idx) => [idx, c.cell ?? "table"]));
@@ -241,7 +247,10 @@ function drawAnswer() {
   if (answer.output.kind === "soh" && !one) {
     const shown = answer.cells[$("cell").selectedIndex];
     const scale = $("quantity").value === "ah" ? shown.reference_ah : 1;
-    const points = shown.rows.map((r, idx) => ({ x: r.cycle ?? idx + 1, warnings: r.warnings, ...scaled(r, scale) }));
+    const every = Math.ceil(shown.rows.length / MOST_POINTS);
+    if (every > 1) notes.push(`The chart shows every ${every}th row; the table and the CSV have all.`);
+    const all = shown.rows.map((r, idx) => ({ x: r.cycle ?? idx + 1, warnings: r.warnings, ...scaled(r, scale) }));
+    const points = all.filter((_, idx) => idx % every === 0).sort((a, b) => a.x - b.x);
     const title = `${shown.cell ?? name}${shown.synthetic ? " (synthetic cell)" : ""}`;
     const life = shown.end_of_life === null ? null : shown.end_of_life * scale;
     const outside = course($("figure"), points, { ...labels, title, x: shown.rows[0]?.cycle ? "cycle" : "row" }, life);

@@ -256,20 +256,20 @@ impl Present<'_> {
 
 /// Texts that are copied while they are not too long in all.
 struct Texts {
-    texts: Vec<String>,
+    copied: Vec<String>,
     n_bytes: usize,
     left: usize,
 }
 
 impl Texts {
     fn new(left: usize) -> Self {
-        Self { texts: Vec::new(), n_bytes: 0, left }
+        Self { copied: Vec::new(), n_bytes: 0, left }
     }
 
     fn push(&mut self, bytes: &[u8]) {
         self.n_bytes = self.n_bytes.saturating_add(bytes.len());
         if self.n_bytes <= self.left {
-            self.texts.push(String::from_utf8_lossy(bytes).into_owned());
+            self.copied.push(String::from_utf8_lossy(bytes).into_owned());
         }
     }
 }
@@ -279,7 +279,7 @@ impl From<Texts> for Values {
         if texts.n_bytes > texts.left {
             return Self::TooLong(texts.n_bytes);
         }
-        Self::Texts(texts.texts, texts.n_bytes)
+        Self::Texts(texts.copied, texts.n_bytes)
     }
 }
 

@@ -6,7 +6,8 @@
 use pulp::{Arch, Simd, WithSimd};
 
 use super::activate::apply;
-use super::buffer::{Buffer, padded};
+use super::block::Block;
+use super::buffer::Buffer;
 use super::lanes::{self, Positive, Sum};
 use super::matmul::{add_scaled, dot};
 use super::normalise::{self, Memory};
@@ -14,7 +15,6 @@ use super::pass::Network;
 use super::plan::{Layer, Plan};
 use super::single;
 use crate::model::{Activation, Architecture, Normalisation};
-use crate::prepare::batch::Inputs;
 
 /// Networks of one architecture with the weights of each.
 #[derive(Debug)]
@@ -33,81 +33,6 @@ struct Member {
     panels: Vec<f32>,
     /// Running mean and 1 / deviation of each unit, layer after layer.
     statistics: Vec<f32>,
-}
-
-/// Rows that are predicted together, and the buffers of their passes; it grows to the largest networks that it has seen.
-#[derive(Debug)]
-pub struct Block {
-    tile_rows: usize,
-    n_rows: usize,
-    /// Scaled inputs: `[row, padded input]` of few rows, `[tile, input, row]` of many.
-    input: Buffer,
-    /// Values of a layer and of the next one.
-    values: [Buffer; 2],
-    centred: Buffer,
-    /// `[member, row, output]`.
-    outputs: Vec<f32>,
-}
-
-impl Default for Block {
-    fn default() -> Self {
-        Self {
-            tile_rows: Arch::new().dispatch(TileRows),
-            n_rows: 0,
-            input: Buffer::default(),
-            values: [Buffer::default(), Buffer::default()],
-            centred: Buffer::default(),
-            outputs: Vec::new(),
-        }
-    }
-}
-
-impl Block {
-    /// Rows that fill the kernels and leave room in the cache; more are computed, fewer too.
-    pub const ROWS: usize = 64;
-
-    /// Sets the rows of the next passes: a table `[row, column]` of `width` columns, of which `inputs` are scaled.
-    ///
-    /// # Panics
-    /// Where the inputs are not columns of the table.
-    pub fn load(&mut self, inputs: Inputs<'_>, table: &[f64], width: usize) {
-        self.n_rows = table.len() / width;
-        if self.is_tiled() {
-            let tile = self.tile_rows;
-            self.input.reserve(self.n_tiled() * inputs.d_input);
-            let tiles = self.input.chunks_exact_mut(tile * inputs.d_input);
-            for (table, to) in table.chunks(tile * width).zip(tiles) {
-                for (idx, to) in to.chunks_exact_mut(tile).enumerate() {
-                    inputs.column(idx, (table, width), to);
-                }
-            }
-        } else {
-            let stride = padded(inputs.d_input);
-            self.input.reserve(self.n_rows * stride);
-            for (row, to) in table.chunks_exact(width).zip(self.input.chunks_exact_mut(stride)) {
-                inputs.row(row, &mut to[..inputs.d_input]);
-                to[inputs.d_input..].fill(0.0);
-            }
-        }
-    }
-
-    /// Returns whether rows fill so much of a tile that one pass of it costs less than theirs.
-    fn is_tiled(&self) -> bool {
-        4 * self.n_rows >= 3 * self.tile_rows
-    }
-
-    /// Returns the number of rows of whole tiles.
-    fn n_tiled(&self) -> usize {
-        self.n_rows.next_multiple_of(self.tile_rows)
-    }
-
-    fn fit(&mut self, plan: &Plan, n_members: usize) {
-        let n_rows = if self.is_tiled() { self.n_tiled() } else { 1 };
-        let widest = plan.hidden.iter().map(|layer| layer.stride).max().unwrap_or(0);
-        self.values.iter_mut().for_each(|values| values.reserve(n_rows * widest.max(1)));
-        self.centred.reserve(widest);
-        self.outputs.resize(n_members * self.n_rows * plan.output.d_out, 0.0);
-    }
 }
 
 impl Forward {
@@ -137,11 +62,16 @@ impl Forward {
     /// `[member, row, d_output]`.
     ///
     /// # Panics
-    /// Where the block's inputs are fewer than the networks'.
+    /// Where the block has not as many inputs as the networks.
     pub fn outputs<'a>(&self, block: &'a mut Block) -> &'a [f32] {
+        assert_eq!(block.d_input, self.d_input(), "inputs of the networks");
         block.fit(&self.network.plan, self.members.len());
         self.arch.dispatch(Outputs { forward: self, block });
         &block.outputs
+    }
+
+    fn d_input(&self) -> usize {
+        self.network.plan.hidden.first().unwrap_or(&self.network.plan.output).d_in
     }
 
     /// Computes the outputs of one network for tiles of rows.
@@ -289,17 +219,6 @@ fn inverted(plan: &Plan, statistics: &[f32]) -> Vec<f32> {
     inverted
 }
 
-struct TileRows;
-
-impl WithSimd for TileRows {
-    type Output = usize;
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) -> usize {
-        lanes::tile_rows::<S>()
-    }
-}
-
 /// Panels of the hidden layers of padded weights.
 struct Pack<'a> {
     plan: &'a Plan,
@@ -334,13 +253,12 @@ impl WithSimd for Outputs<'_> {
         let (is_tiled, n_tiled) = (block.is_tiled(), block.n_tiled());
         let plan = &forward.network.plan;
         let d_output = plan.output.d_out;
-        let Block { n_rows, input, values, centred, outputs, .. } = block;
+        let Block { n_rows, d_input, input, values, centred, outputs, .. } = block;
         for (member, outputs) in
             forward.members.iter().zip(outputs.chunks_exact_mut((*n_rows * d_output).max(1)))
         {
             if is_tiled {
-                let d_input = plan.hidden.first().unwrap_or(&plan.output).d_in;
-                let input = (&input[..n_tiled * d_input], n_tiled);
+                let input = (&input[..n_tiled * *d_input], n_tiled);
                 forward.tiles(simd, member, input, values, outputs);
                 continue;
             }
@@ -359,6 +277,7 @@ mod tests {
     use super::*;
     use crate::model::NetworkConfig;
     use crate::prepare::Scaler;
+    use crate::prepare::batch::Inputs;
     use crate::seed::Seed;
     use crate::train::engine::{Engine, Fused, MemberStart, MemberState, Population, Rows};
     use crate::train::loss::Objective;

@@ -9,6 +9,7 @@
 )]
 
 mod activate;
+mod block;
 mod buffer;
 mod forward;
 mod head;
@@ -27,7 +28,8 @@ use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 pub(super) use activate::GELU;
-pub use forward::{Block, Forward};
+pub use block::Block;
+pub use forward::Forward;
 
 use super::dropout::Masks;
 use super::{Engine, MemberState, MemberStep, Population, Rows};
