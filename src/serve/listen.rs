@@ -15,7 +15,7 @@ use hyper::server::conn::http1;
 use hyper::service::{HttpService, Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{sleep, timeout};
 
@@ -39,6 +39,9 @@ const LINGER: Duration = Duration::from_millis(100);
 
 /// Rest before the next connection where the system has no more files for one.
 const REST: Duration = Duration::from_millis(50);
+
+/// Connections that the system makes before we see them: a crowd that comes at once is not made to knock again after 1 s.
+const BACKLOG: u32 = 4096;
 
 /// Longest header of a request, and least buffer of a connection [bytes].
 const MAX_HEADER: usize = 32 << 10;
@@ -83,7 +86,7 @@ impl Server {
         settings.check()?;
         let listen = settings.listen;
         let failed = |source| ServeError::Listen { listen, source };
-        let listener = TcpListener::bind(listen).await.map_err(failed)?;
+        let listener = listener(listen).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let service = Arc::new(Service::start(settings, offers, say)?);
         let shared = Arc::new(Shared::new(service));
@@ -114,6 +117,15 @@ impl Server {
         (service.say)(ended.text());
         ended
     }
+}
+
+fn listener(listen: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if listen.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // On Windows this would let two programs listen; elsewhere it lets a server begin where one has just ended.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(listen)?;
+    socket.listen(BACKLOG)
 }
 
 impl Ended {
