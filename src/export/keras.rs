@@ -89,12 +89,7 @@ fn part(
             place.share(graph, outputs, sharpness, share)
         } else {
             let (mean, sd) = part.label;
-            graph.rescale(
-                &format!("{}_label", place.name),
-                outputs,
-                share * sd,
-                share * mean,
-            )
+            graph.rescale(&format!("{}_label", place.name), outputs, share * sd, share * mean)
         }
     };
     Ok(members.iter().zip(&networks).map(label).collect())

@@ -82,7 +82,7 @@ impl Server {
     ///
     /// # Errors
     /// [`ServeError`].
-    pub async fn bind(settings: Settings, offers: Vec<Offer>, say: Say) -> Result<Self, ServeError> {
+    pub fn bind(settings: Settings, offers: Vec<Offer>, say: Say) -> Result<Self, ServeError> {
         settings.check()?;
         let listen = settings.listen;
         let failed = |source| ServeError::Listen { listen, source };

@@ -78,7 +78,13 @@ impl Graph {
     }
 
     /// Adds `scale * x + offset`, numbers or lists of them.
-    pub(super) fn rescale(&mut self, name: &str, input: usize, scale: impl Into<Value>, offset: impl Into<Value>) -> usize {
+    pub(super) fn rescale(
+        &mut self,
+        name: &str,
+        input: usize,
+        scale: impl Into<Value>,
+        offset: impl Into<Value>,
+    ) -> usize {
         let config = json!({ "scale": scale.into(), "offset": offset.into() });
         self.add(("Rescaling", name), config, &[input], (self.layers[input].width, Vec::new()))
     }

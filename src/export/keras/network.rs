@@ -183,12 +183,7 @@ impl Place {
             let logs = graph.activate(&self.at("logs"), at, "log_softmax");
             let above = graph.rescale(&self.at("above_clip"), logs, 1.0, -LOG_CLIP);
             let clipped = graph.activate(&self.at("clipped"), above, "relu");
-            at = graph.rescale(
-                &self.at("sharpened"),
-                clipped,
-                sharpness,
-                sharpness * LOG_CLIP,
-            );
+            at = graph.rescale(&self.at("sharpened"), clipped, sharpness, sharpness * LOG_CLIP);
         }
         let probabilities = graph.activate(&self.at("probabilities"), at, "softmax");
         graph.rescale(&self.at("label"), probabilities, share, 0.0)

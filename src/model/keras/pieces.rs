@@ -270,8 +270,7 @@ mod tests {
     #[test]
     fn what_is_no_dense_network_is_refused_by_name() {
         let dense: Layer = ("dense", &[("0", &[2, 1]), ("1", &[1])]);
-        let refused =
-            |file: &[Layer]| chain::read(layers(file), "").unwrap_err().to_string();
+        let refused = |file: &[Layer]| chain::read(layers(file), "").unwrap_err().to_string();
         let other = refused(&[dense, ("conv1d", &[("0", &[2, 1])])]);
         assert_eq!(other, "`layers/conv1d` is no part of a dense network: a layer of the class `conv1d`");
         assert!(refused(&[("dense", &[("0", &[2, 1]), ("1", &[1]), ("2", &[1])])]).contains("too many"));

@@ -19,7 +19,7 @@ struct Running {
 
 async fn start(settings: Settings, model: Sample) -> Running {
     let settings = Settings { listen: "127.0.0.1:0".parse().unwrap(), ..settings };
-    let server = Server::bind(settings, vec![model.offer()], Log::default().say()).await.unwrap();
+    let server = Server::bind(settings, vec![model.offer()], Log::default().say()).unwrap();
     let address = server.address();
     let (stop, stopped) = Stop::by_hand();
     Running { address, stop, ended: tokio::spawn(server.serve(stopped)) }
