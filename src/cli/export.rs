@@ -57,7 +57,6 @@ pub(super) fn run(args: &Args, globals: &Globals) -> anyhow::Result<()> {
     let rows = args.rows.as_ref().map(|table| read_rows(table, &loaded.pipeline.inputs)).transpose()?;
     let rows = rows.unwrap_or_default();
     let options = Options { name, level, packed, int8, member, double, rows };
-    let options = Options { name, level, packed, int8, member, double, ..Options::default() };
     let exported = export(&loaded.pipeline, &loaded.manifest, args.format, &options)?;
     if let Some(folder) = args.out.parent() {
         file::create_folder(folder)?;
