@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, CONNECTION, HOST, X_CONTENT_TYPE_OPTIONS};
+use axum::http::uri::Authority;
 use axum::http::{HeaderValue, Method, Uri};
 use axum::middleware::Next;
 use axum::response::Response;
@@ -63,7 +64,7 @@ pub(super) async fn same_host(
         .headers()
         .get(HOST)
         .and_then(|v| v.to_str().ok())
-        .or(request.uri().authority().map(|a| a.as_str()));
+        .or(request.uri().authority().map(Authority::as_str));
     let is_open = settings.token.is_some() || !settings.listen.ip().is_loopback();
     if is_open || host.is_none_or(is_this_machine) {
         return Ok(next.run(request).await);

@@ -78,11 +78,11 @@ struct Shared {
 }
 
 impl Server {
-    /// Listens, then loads the models: connections made meanwhile wait in the system's queue.
+    /// Listens, then loads the models: connections made meanwhile wait in the system's queue. Needs a runtime around it.
     ///
     /// # Errors
     /// [`ServeError`].
-    pub async fn bind(settings: Settings, offers: Vec<Offer>, say: Say) -> Result<Self, ServeError> {
+    pub fn bind(settings: Settings, offers: Vec<Offer>, say: Say) -> Result<Self, ServeError> {
         settings.check()?;
         let listen = settings.listen;
         let failed = |source| ServeError::Listen { listen, source };

@@ -81,7 +81,7 @@ pub fn run(
     let ended = runtime.block_on(async {
         // Signals first: one that comes while models are loaded is heeded when they are.
         let stop = Stop::at_signals().map_err(ServeError::Runtime)?;
-        let server = Server::bind(settings, offers, say).await?;
+        let server = Server::bind(settings, offers, say)?;
         listening(server.address());
         Ok(server.serve(stop).await)
     });

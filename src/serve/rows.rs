@@ -272,6 +272,14 @@ mod tests {
                 "row 0: invalid type: integer `3`, expected an object of `rows`",
             ),
             (r#"{"rows": {}}"#.into(), 422, "bad_request", "invalid type: map, expected a list of rows"),
+        ];
+        are_refused(&cases);
+    }
+
+    #[test]
+    fn what_is_none_too_much_or_no_json_is_said() {
+        let row = r#"{"voltage_mean": 1, "charge_duration": 2}"#;
+        let cases = [
             (r#"{"rows": []}"#.into(), 422, "no_rows", "there is no row"),
             (
                 r#"{"columns": {"voltage_mean": [], "charge_duration": []}}"#.into(),
@@ -297,9 +305,13 @@ mod tests {
             ),
             (r#"{"columns": {"voltage_mean": [1]}}"#.into(), 422, "missing_input", "lacks `charge_duration`"),
         ];
+        are_refused(&cases);
+    }
+
+    fn are_refused(cases: &[(String, u16, &str, &str)]) {
         for (body, status, code, text) in cases {
-            let refusal = read_text(&body).unwrap_err();
-            assert_eq!((refusal.status(), refusal.code()), (status, code), "{body}: {}", refusal.message());
+            let refusal = read_text(body).unwrap_err();
+            assert_eq!((refusal.status(), refusal.code()), (*status, *code), "{body}: {}", refusal.message());
             assert!(refusal.message().contains(text), "{body}: {}", refusal.message());
         }
     }

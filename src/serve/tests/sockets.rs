@@ -19,7 +19,7 @@ struct Running {
 
 async fn start(settings: Settings, model: Sample) -> Running {
     let settings = Settings { listen: "127.0.0.1:0".parse().unwrap(), ..settings };
-    let server = Server::bind(settings, vec![model.offer()], Log::default().say()).await.unwrap();
+    let server = Server::bind(settings, vec![model.offer()], Log::default().say()).unwrap();
     let address = server.address();
     let (stop, stopped) = Stop::by_hand();
     Running { address, stop, ended: tokio::spawn(server.serve(stopped)) }
@@ -106,7 +106,7 @@ async fn an_accepted_request_is_answered_though_the_server_stops() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_signal_or_the_limit_ends_it_at_once() {
-    let limits = [(Duration::from_secs(600), 2, Ended::Told), (Duration::from_millis(1), 1, Ended::TimedOut)];
+    let limits = [(Duration::from_mins(10), 2, Ended::Told), (Duration::from_millis(1), 1, Ended::TimedOut)];
     for (drain, n_signals, expected) in limits {
         let gate = Gate::default();
         let running = start(Settings { drain, ..Settings::default() }, gate.model("run-1")).await;
