@@ -78,7 +78,7 @@ struct Shared {
 }
 
 impl Server {
-    /// Listens, then loads the models: connections made meanwhile wait in the system's queue.
+    /// Listens, then loads the models: connections made meanwhile wait in the system's queue. Needs a runtime around it.
     ///
     /// # Errors
     /// [`ServeError`].
