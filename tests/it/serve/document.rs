@@ -78,7 +78,7 @@ fn a_token_is_asked_for_as_the_document_says() {
             shell(folder.path(), &script, &server.address.to_string(), &format!("line {}", block.line));
         assert!(!printed.contains("\"error\""), "{printed}");
     }
-    for path in ["/v1/models", "/v1/predict", "/metrics"] {
+    for path in ["/v1/models", "/openapi.json", "/metrics"] {
         let answer = server.get(path);
         assert_eq!(answer.status, 401, "{path}: {answer:?}");
         assert!(answer.header("www-authenticate").is_some_and(|h| h.starts_with("Bearer")));
