@@ -95,6 +95,7 @@ impl Experiment {
             interrupt: &Interrupt::new(),
             until: None,
             judge: false,
+            start: None,
             observe: &mut (),
         };
         let fitted = Fitted::fit(&config, &self.task, context).expect("a fit without files");

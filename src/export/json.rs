@@ -302,7 +302,11 @@ mod tests {
             _ => {
                 let x: Vec<f64> = numbers(&part["columns"]).into_iter().map(|c| row[c as usize]).collect();
                 let one = |trees: &Value| {
-                    Trees::from_json(&trees.to_string()).unwrap().predict(&[x.clone()]).unwrap().concat()
+                    Trees::from_json(&trees.to_string())
+                        .unwrap()
+                        .predict(std::slice::from_ref(&x))
+                        .unwrap()
+                        .concat()
                 };
                 let mut label = mean(&body["trees"].as_array().unwrap().iter().map(one).collect::<Vec<_>>());
                 if !own.is_null() {

@@ -128,7 +128,9 @@ impl Calibration {
         match self {
             Self::None => {}
             Self::Temperature { temperature } => {
-                row.iter_mut().for_each(|p| *p = 1.0 / temperature * logarithm(*p));
+                for p in row.iter_mut() {
+                    *p = 1.0 / temperature * logarithm(*p);
+                }
                 softmax_in_place(row);
             }
             Self::Isotonic { classes, floor } => {
@@ -262,7 +264,9 @@ fn sharpened(logits: &[f64], sharpness: f64) -> Vec<f64> {
 
 fn normalise(row: &mut [f64]) {
     let sum: f64 = row.iter().sum();
-    row.iter_mut().for_each(|p| *p /= sum);
+    for p in row {
+        *p /= sum;
+    }
 }
 
 #[cfg(test)]

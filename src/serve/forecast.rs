@@ -10,6 +10,7 @@ mod table;
 use std::sync::Arc;
 
 use axum::extract::{Query, Request, State};
+use axum::http::HeaderValue;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
@@ -189,7 +190,7 @@ fn options(parts: &Parts) -> Result<Options, Refusal> {
 
 /// Returns the file's name without folders; it stands in messages and may name the cell, and opens nothing.
 fn file_name(parts: &Parts) -> Result<String, Refusal> {
-    let stated = parts.headers.get(FILE_NAME).map(|v| v.as_bytes()).unwrap_or_default();
+    let stated = parts.headers.get(FILE_NAME).map(HeaderValue::as_bytes).unwrap_or_default();
     let bad = |what: &str| Refusal::new(400, "file_name", format!("`{FILE_NAME}` {what}")).closing();
     if stated.len() > MAX_NAME {
         return Err(bad(&format!("has more than {MAX_NAME} bytes")));
@@ -246,7 +247,7 @@ fn of_row(cell: &OfCell, row: usize) -> Value {
         if let Some(column) = answers.columns.iter().find(|c| c.name.rsplit('_').next() == Some(ending)) {
             value[ending] = match &column.values {
                 Values::Texts(texts) => texts[row].split('|').filter(|t| !t.is_empty()).collect(),
-                numbers => numbers.json(row),
+                numbers @ Values::Numbers(_) => numbers.json(row),
             };
         }
     }

@@ -1,4 +1,4 @@
-//! `GET /openapi.json`: the server described in OpenAPI 3.1, made of the models that it serves now.
+//! `GET /openapi.json`: the server described in `OpenAPI` 3.1, made of the models that it serves now.
 //!
 //! Each model has a schema of its rows, with unit, range and meaning of every input, and an example that it answers: the
 //! answer that is shown beside it is the model's own. `ROUTES` lists what the document says of each route; a test holds
@@ -16,7 +16,7 @@ use super::form::Form;
 use super::model::Model;
 use super::service::Service;
 
-/// Version of OpenAPI.
+/// Version of `OpenAPI`.
 const VERSION: &str = "3.1.0";
 
 /// Forms of rows that are sent whole, as bytes.

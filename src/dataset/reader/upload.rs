@@ -86,7 +86,8 @@ mod tests {
     #[test]
     fn a_file_from_memory_is_the_cell_that_is_read_from_the_disk() {
         let path = fixture("mat/nasa_z.mat");
-        let whole = nasa::Nasa.read(&[path.clone()], &ReadOptions::default(), &mut |_| ()).unwrap();
+        let whole =
+            nasa::Nasa.read(std::slice::from_ref(&path), &ReadOptions::default(), &mut |_| ()).unwrap();
         let sent = read("nasa", "B0005.mat", std::fs::read(path).unwrap()).unwrap();
         assert_eq!(format!("{sent:?}"), format!("{whole:?}"));
     }

@@ -112,7 +112,7 @@ fn a_table_that_is_cut_off_says_so() {
                         name == "plain.arrows" || name == "zstd.arrows" || end < 8,
                         "{name} {end}: {} rows",
                         batch.n_rows
-                    )
+                    );
                 }
                 Some(Err(other)) => panic!("{name} {end}: {other}"),
             }
@@ -221,7 +221,7 @@ fn a_long_file_comes_in_batches() {
     for name in ["a.csv", "a.parquet", "a.arrow"] {
         let path = folder.path().join(name);
         if name == "a.arrow" {
-            std::fs::write(&path, encode(&batch, Format::ArrowFile, &[]).unwrap()).unwrap();
+            crate::file::write_atomic(&path, &encode(&batch, Format::ArrowFile, &[]).unwrap()).unwrap();
         } else {
             let mut writer = Writer::create(&path, &[]).unwrap();
             writer.write(&batch).unwrap();

@@ -169,7 +169,7 @@ mod tests {
         // A list of 2^28 structures in ten bytes; a text of 2^35 bytes; structures within structures for ever.
         assert_eq!(Thrift::new(&[0xfc, 0xff, 0xff, 0xff, 0x7f, 0, 0, 0, 0, 0]).skip(LIST), None);
         assert_eq!(Thrift::new(&[0xff, 0xff, 0xff, 0xff, 0x7f]).binary(), None);
-        assert_eq!(Thrift::new(&[0x1c; 100_000]).skip(STRUCT), None);
+        assert_eq!(Thrift::new(&vec![0x1c; 100_000]).skip(STRUCT), None);
         assert_eq!(Thrift::new(&[0xff; 20]).int(), None);
     }
 }

@@ -78,8 +78,14 @@ impl Graph {
     }
 
     /// Adds `scale * x + offset`, numbers or lists of them.
-    pub(super) fn rescale(&mut self, name: &str, input: usize, scale: Value, offset: Value) -> usize {
-        let config = json!({ "scale": scale, "offset": offset });
+    pub(super) fn rescale(
+        &mut self,
+        name: &str,
+        input: usize,
+        scale: impl Into<Value>,
+        offset: impl Into<Value>,
+    ) -> usize {
+        let config = json!({ "scale": scale.into(), "offset": offset.into() });
         self.add(("Rescaling", name), config, &[input], (self.layers[input].width, Vec::new()))
     }
 

@@ -235,7 +235,10 @@ mod tests {
         assert_eq!(statistics, [0.0, -1.0, -2.0, -3.0, 0.5, 1.5, 2.5, 3.5]);
     }
 
-    fn layers(layers: &[(&str, &[(&str, &[u64])])]) -> Vec<u8> {
+    /// Name of a layer, names and shapes of its variables.
+    type Layer<'a> = (&'a str, &'a [(&'a str, &'a [u64])]);
+
+    fn layers(layers: &[Layer]) -> Vec<u8> {
         let mut file = FileBuilder::new();
         let mut all = file.create_group("layers");
         for (name, variables) in layers {
@@ -266,9 +269,8 @@ mod tests {
 
     #[test]
     fn what_is_no_dense_network_is_refused_by_name() {
-        let dense: (&str, &[(&str, &[u64])]) = ("dense", &[("0", &[2, 1]), ("1", &[1])]);
-        let refused =
-            |file: &[(&str, &[(&str, &[u64])])]| chain::read(layers(file), "").unwrap_err().to_string();
+        let dense: Layer = ("dense", &[("0", &[2, 1]), ("1", &[1])]);
+        let refused = |file: &[Layer]| chain::read(layers(file), "").unwrap_err().to_string();
         let other = refused(&[dense, ("conv1d", &[("0", &[2, 1])])]);
         assert_eq!(other, "`layers/conv1d` is no part of a dense network: a layer of the class `conv1d`");
         assert!(refused(&[("dense", &[("0", &[2, 1]), ("1", &[1]), ("2", &[1])])]).contains("too many"));

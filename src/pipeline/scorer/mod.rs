@@ -136,7 +136,9 @@ impl Scorer {
                     part.add((rows, self.n_inputs), (labels, self.width), work);
                 }
                 let n = self.parts.len() as f64;
-                labels.iter_mut().for_each(|label| *label /= n);
+                for label in labels.iter_mut() {
+                    *label /= n;
+                }
             }
         });
     }

@@ -38,7 +38,7 @@ enum Body {
     Law { law: Law, theta: Vec<f64> },
     Linear { weights: Vec<f64> },
     Logistic(Logistic),
-    Networks(Networks),
+    Networks(Box<Networks>),
     Trees { law: Option<(Law, Vec<f64>)>, forests: Vec<Forest> },
 }
 
@@ -101,7 +101,7 @@ impl Part {
             pipeline::Body::Linear { weights } => Body::Linear { weights: weights.clone() },
             pipeline::Body::Logistic(logistic) => Body::Logistic(logistic.clone()),
             pipeline::Body::Networks { architecture, classes, start, members } => {
-                Body::Networks(Networks::new(architecture, *classes, start.as_ref(), members))
+                Body::Networks(Box::new(Networks::new(architecture, *classes, start.as_ref(), members)))
             }
             pipeline::Body::Trees { law, trees } => {
                 let failed = |source| ScorerError::Trees { fold: part.fold.clone(), source };
@@ -207,7 +207,9 @@ impl Part {
             }
             add_outputs(&work.margins, (labels, width), &mut work.row);
         }
-        labels.iter_mut().for_each(|label| *label /= forests.len() as f64);
+        for label in labels.iter_mut() {
+            *label /= forests.len() as f64;
+        }
         if let Some((law, theta)) = law {
             for (row, label) in rows.chunks_exact(n_inputs).zip(labels) {
                 *label += law.capacity(theta, self.stress.of(row, &mut work.stress));
@@ -290,9 +292,13 @@ impl Networks {
         }
         let n = self.n_members as f64;
         if self.classes {
-            labels.iter_mut().for_each(|label| *label /= n);
+            for label in labels.iter_mut() {
+                *label /= n;
+            }
         } else {
-            labels.iter_mut().for_each(|label| *label = part.label.0 + part.label.1 * *label / n);
+            for label in labels.iter_mut() {
+                *label = part.label.0 + part.label.1 * *label / n;
+            }
         }
     }
 }
@@ -328,7 +334,9 @@ impl Prior {
         prior.clear();
         for row in rows.chunks_exact(n_inputs) {
             columns.of(row, stress);
-            stress.iter_mut().for_each(|value| *value = f64::from(*value as f32));
+            for value in stress.iter_mut() {
+                *value = f64::from(*value as f32);
+            }
             prior.push(((self.law.capacity(theta, stress) - self.label.0) / self.label.1) as f32);
         }
     }

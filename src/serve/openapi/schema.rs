@@ -32,7 +32,7 @@ pub(super) fn all(models: &[(String, Arc<dyn Model>)]) -> Value {
     all.into()
 }
 
-/// Returns the name of a model's schema: letters, digits, `.`, `-` and `_`, as OpenAPI asks.
+/// Returns the name of a model's schema: letters, digits, `.`, `-` and `_`, as `OpenAPI` asks.
 pub(super) fn name_of(what: &str, model: &str) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '_' };
     format!("{what}.{}", model.chars().map(plain).collect::<String>())

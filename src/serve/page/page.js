@@ -384,7 +384,7 @@ function element(name, kind = "", words = "") {
 
 const cell = (words, kind) => element("td", kind, words);
 const entry = (name, value) => {
-  const box = element("div");
+  const box = element("div", name === "to know" ? "whole" : "");
   box.append(element("dt", "", name), element("dd", "", value));
   return [box];
 };

@@ -17,7 +17,7 @@ struct Running {
     ended: JoinHandle<Ended>,
 }
 
-async fn start(settings: Settings, model: Sample) -> Running {
+fn start(settings: Settings, model: Sample) -> Running {
     let settings = Settings { listen: "127.0.0.1:0".parse().unwrap(), ..settings };
     let server = Server::bind(settings, vec![model.offer()], Log::default().say()).unwrap();
     let address = server.address();
@@ -63,7 +63,7 @@ async fn is_closed(mut stream: TcpStream) -> bool {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_is_kept_and_ends_with_the_server() {
-    let running = start(Settings::default(), linear()).await;
+    let running = start(Settings::default(), linear());
     let mut stream = running.connect().await;
     for _ in 0..3 {
         stream.write_all(&question()).await.unwrap();
@@ -78,7 +78,7 @@ async fn a_connection_is_kept_and_ends_with_the_server() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_accepted_request_is_answered_though_the_server_stops() {
     let gate = Gate::default();
-    let running = start(Settings::default(), gate.model("run-1")).await;
+    let running = start(Settings::default(), gate.model("run-1"));
     let (mut asked, mut watching) = (running.connect().await, running.connect().await);
     asked.write_all(&question()).await.unwrap();
     until(|| gate.n_come() == 1).await;
@@ -109,7 +109,7 @@ async fn a_second_signal_or_the_limit_ends_it_at_once() {
     let limits = [(Duration::from_mins(10), 2, Ended::Told), (Duration::from_millis(1), 1, Ended::TimedOut)];
     for (drain, n_signals, expected) in limits {
         let gate = Gate::default();
-        let running = start(Settings { drain, ..Settings::default() }, gate.model("run-1")).await;
+        let running = start(Settings { drain, ..Settings::default() }, gate.model("run-1"));
         let mut stream = running.connect().await;
         stream.write_all(&question()).await.unwrap();
         until(|| gate.n_come() == 1).await;
@@ -121,7 +121,7 @@ async fn a_second_signal_or_the_limit_ends_it_at_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_beyond_the_limit_are_told_so() {
-    let running = start(Settings { max_connections: 1, ..Settings::default() }, linear()).await;
+    let running = start(Settings { max_connections: 1, ..Settings::default() }, linear());
     let mut first = running.connect().await;
     first.write_all(&question()).await.unwrap();
     assert!(answer(&mut first).await.starts_with("http/1.1 200"));
@@ -143,11 +143,11 @@ async fn connections_beyond_the_limit_are_told_so() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_comes_too_slowly_is_closed() {
     let short = Duration::from_millis(20);
-    let running = start(Settings { header_timeout: short, ..Settings::default() }, linear()).await;
+    let running = start(Settings { header_timeout: short, ..Settings::default() }, linear());
     let mut header = running.connect().await;
     header.write_all(b"POST /v1/pre").await.unwrap();
     assert!(is_closed(header).await);
-    let running = start(Settings { timeout: short, ..Settings::default() }, linear()).await;
+    let running = start(Settings { timeout: short, ..Settings::default() }, linear());
     let mut body = running.connect().await;
     let question = question();
     body.write_all(&question[..question.len() - 5]).await.unwrap();
@@ -158,7 +158,7 @@ async fn what_comes_too_slowly_is_closed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_body_of_unknown_length_is_read_no_further_than_allowed() {
-    let running = start(Settings { max_body: 1000, ..Settings::default() }, linear()).await;
+    let running = start(Settings { max_body: 1000, ..Settings::default() }, linear());
     let mut stream = running.connect().await;
     let head = "POST /v1/predict HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n";
     stream.write_all(format!("{head}transfer-encoding: chunked\r\n\r\n").as_bytes()).await.unwrap();

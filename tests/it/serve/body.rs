@@ -25,7 +25,7 @@ fn a_wrong_question_is_told_what_is_wrong() {
         ("{\"rows\":{}}".into(), "rows"),
         ("{\"rows\":[1]}".into(), "rows"),
         ("{\"rows\":[null]}".into(), "rows"),
-        (deep, "JSON"),
+        (deep, "rows"),
         ("{\"rows\":[".repeat(50_000), "JSON"),
         (rows("\"charge_throughputt\":2.9"), "charge_throughput"),
         (rows("\"charge_throughput\":NaN"), "line 1"),

@@ -51,23 +51,21 @@ fn a_raw_file_is_answered_discharge_by_discharge() {
         assert_eq!(answer["format"], "nasa");
         let cell = &answer["cells"][0];
         let first = &rows(cell)[0];
-        // Stated in the file: 1.8565 Ah of 2 Ah.
-        assert!(
-            (first["measured"].as_f64().unwrap() - 1.856_487_420_818_157_4 / 2.0).abs() < 1e-12,
-            "{first}"
-        );
+        // Stated in the file, whose cell has no name that NASA's notes know, and so the reference of the run.
+        let stated = first["measured"].as_f64().unwrap() * cell["reference_ah"].as_f64().unwrap();
+        assert!((stated - 1.856_487_420_818_157_4).abs() < 1e-12, "{first}");
         assert!(
             first["lower"].as_f64() <= first["answer"].as_f64() && first["answer"].is_number(),
             "{first}"
         );
-        assert_eq!((&cell["reference_ah"], &cell["synthetic"]), (&2.0.into(), &false.into()));
+        assert_eq!(cell["synthetic"], false);
     }
 }
 
 #[test]
 fn nasa_s_cell_has_its_168_discharges() {
     let Some(path) = real_data("nasa-pcoe/mat/B0005.mat") else { return };
-    let server = Server::start("");
+    let server = Server::start("--timeout 60");
     let answer = upload(&server, "", "B0005.mat", &std::fs::read(path).unwrap());
     assert_eq!(answer.status, 200, "{answer:?}");
     let answer = answer.json();

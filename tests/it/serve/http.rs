@@ -73,7 +73,7 @@ pub(super) fn copy_folder(from: &Path, to: &Path) {
 impl Server {
     /// Starts a server of the run that all tests share.
     pub(super) fn start(flags: &str) -> Self {
-        Self::of(root(), &["small/latest"], flags)
+        Self::of(root(), &["models/small/latest"], flags)
     }
 
     /// Starts a server of `runs` below a root; it must come up.

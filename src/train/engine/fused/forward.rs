@@ -81,8 +81,7 @@ impl Forward {
         simd: S,
         member: &Member,
         (input, n_tiled): (&[f32], usize),
-        values: &mut [Buffer; 2],
-        outputs: &mut [f32],
+        (values, outputs): (&mut [Buffer; 2], &mut [f32]),
     ) {
         let plan = &self.network.plan;
         let [from, to] = values;
@@ -92,7 +91,7 @@ impl Forward {
             let (own, rest) = panels.split_at(layer.d_in * layer.d_out);
             panels = rest;
             let values = if idx == 0 { input } else { &from[..n_tiled * layer.d_in] };
-            self.tiled_layer(simd, member, (layer, own), values, &mut to[..n_tiled * layer.d_out]);
+            self.tiled_layer(simd, (member, layer, own), values, &mut to[..n_tiled * layer.d_out]);
             std::mem::swap(&mut from, &mut to);
         }
         let layer = &plan.output;
@@ -112,8 +111,7 @@ impl Forward {
     fn tiled_layer<S: Simd>(
         &self,
         simd: S,
-        member: &Member,
-        (layer, panels): (&Layer, &[f32]),
+        (member, layer, panels): (&Member, &Layer, &[f32]),
         values: &[f32],
         out: &mut [f32],
     ) {
@@ -145,8 +143,7 @@ impl Forward {
     fn row<S: Simd>(
         &self,
         simd: S,
-        member: &Member,
-        input: &[f32],
+        (member, input): (&Member, &[f32]),
         (values, centred): (&mut [Buffer; 2], &mut Buffer),
         outputs: &mut [f32],
     ) {
@@ -155,7 +152,7 @@ impl Forward {
         let (mut from, mut to) = (from, to);
         for (idx, layer) in plan.hidden.iter().enumerate() {
             let values = if idx == 0 { input } else { &from[..layer.in_stride] };
-            self.single_layer(simd, member, layer, values, (&mut to[..layer.stride], centred));
+            self.single_layer(simd, (member, layer), values, (&mut to[..layer.stride], centred));
             std::mem::swap(&mut from, &mut to);
         }
         let layer = &plan.output;
@@ -170,8 +167,7 @@ impl Forward {
     fn single_layer<S: Simd>(
         &self,
         simd: S,
-        member: &Member,
-        layer: &Layer,
+        (member, layer): (&Member, &Layer),
         values: &[f32],
         (out, centred): (&mut [f32], &mut Buffer),
     ) {
@@ -259,12 +255,12 @@ impl WithSimd for Outputs<'_> {
         {
             if is_tiled {
                 let input = (&input[..n_tiled * *d_input], n_tiled);
-                forward.tiles(simd, member, input, values, outputs);
+                forward.tiles(simd, member, input, (values, outputs));
                 continue;
             }
             let rows = input.chunks_exact(plan.input_stride);
             for (row, outputs) in rows.zip(outputs.chunks_exact_mut(d_output)) {
-                forward.row(simd, member, row, (values, centred), outputs);
+                forward.row(simd, (member, row), (values, centred), outputs);
             }
         }
     }
@@ -302,7 +298,9 @@ mod tests {
             let seed = Seed::new(seed).child(idx);
             let mut rng = seed.stream("state");
             let mut weights = architecture.initial_weights(&seed);
-            weights.iter_mut().for_each(|w| *w += rng.random_range(-0.2..0.2));
+            for w in &mut weights {
+                *w += rng.random_range(-0.2..0.2);
+            }
             let n = architecture.initial_statistics().len();
             let statistics = (0..n).map(|_| rng.random_range(0.2..1.5)).collect();
             MemberState { weights, statistics, ..MemberState::default() }
