@@ -155,14 +155,17 @@ struct VersionOnly {
     fadecast: String,
 }
 
-/// Returns the folder of a run by what people call it: its folder, `models/NAME/latest`, `models/NAME/promoted`, or the
-/// `NAME` of an experiment alone, whose promoted run counts, else its latest.
+/// Returns the folder of a run by what people call it: its folder, `models/NAME/latest`, `models/NAME/promoted`, both also
+/// without `models`, or the `NAME` of an experiment alone, whose promoted run counts, else its latest.
 ///
 /// # Errors
 /// [`ExperimentError::NoRun`], [`ExperimentError::Promotion`].
 pub fn locate(root: &Path, run: &Path) -> Result<PathBuf, ExperimentError> {
     let none = || ExperimentError::NoRun { run: run.to_path_buf() };
     let path = if run.is_dir() || run.is_absolute() { run.to_path_buf() } else { root.join(run) };
+    let is_there = |path: &Path| path.is_dir() || path.parent().is_some_and(Path::is_dir);
+    let is_short = run.components().count() > 1 && !is_there(&path);
+    let path = if is_short { root.join("models").join(run) } else { path };
     if path.join(STATE).is_file() {
         return Ok(path);
     }

@@ -99,9 +99,7 @@ fn work(asked: &Receiver<Ask>, max_rows: usize, figures: &OfQueue) {
     while let Some(first) = next.take().or_else(|| asked.recv().ok()) {
         let (batch, other) = gather(first, asked, max_rows);
         next = other;
-        for _ in &batch {
-            figures.depth.dec();
-        }
+        figures.depth.dec_by(i64::try_from(batch.len()).unwrap_or(i64::MAX));
         answer(batch, figures);
     }
 }

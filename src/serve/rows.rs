@@ -271,15 +271,15 @@ mod tests {
                 "bad_request",
                 "row 0: invalid type: integer `3`, expected an object of `rows`",
             ),
-            (r#"{"rows": {}}"#.into(), 422, "bad_request", "invalid type: map, expected a list of rows"),
         ];
-        are_refused(&cases);
+        cases.iter().for_each(refused);
     }
 
     #[test]
-    fn what_is_none_too_much_or_no_json_is_said() {
+    fn what_is_no_table_is_refused() {
         let row = r#"{"voltage_mean": 1, "charge_duration": 2}"#;
         let cases = [
+            (r#"{"rows": {}}"#.into(), 422, "bad_request", "invalid type: map, expected a list of rows"),
             (r#"{"rows": []}"#.into(), 422, "no_rows", "there is no row"),
             (
                 r#"{"columns": {"voltage_mean": [], "charge_duration": []}}"#.into(),
@@ -305,15 +305,16 @@ mod tests {
             ),
             (r#"{"columns": {"voltage_mean": [1]}}"#.into(), 422, "missing_input", "lacks `charge_duration`"),
         ];
-        are_refused(&cases);
+        cases.iter().for_each(refused);
     }
 
-    fn are_refused(cases: &[(String, u16, &str, &str)]) {
-        for (body, status, code, text) in cases {
-            let refusal = read_text(body).unwrap_err();
-            assert_eq!((refusal.status(), refusal.code()), (*status, *code), "{body}: {}", refusal.message());
-            assert!(refusal.message().contains(text), "{body}: {}", refusal.message());
-        }
+    /// Body, status, code and words of its refusal.
+    type Case = (String, u16, &'static str, &'static str);
+
+    fn refused((body, status, code, text): &Case) {
+        let refusal = read_text(body).unwrap_err();
+        assert_eq!((refusal.status(), refusal.code()), (*status, *code), "{body}: {}", refusal.message());
+        assert!(refusal.message().contains(text), "{body}: {}", refusal.message());
     }
 
     #[test]

@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::program::run_in;
 
 /// Longest wait for an answer; a test that needs it has failed.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A small experiment on simulated cells: its run is served in every test.
 const SMALL: &str = "kind = \"capacity\"\ncells = [\"SIM-NMC-01\", \"SIM-NMC-02\", \"SIM-NMC-03\"]\n\
@@ -218,7 +218,7 @@ pub(super) fn command(root: &Path, runs: &[&str], flags: &str) -> Command {
 
 /// Reads until the server closes, or resets, the connection.
 pub(super) fn rest(stream: &mut TcpStream) -> Vec<u8> {
-    let (mut bytes, mut piece) = (Vec::new(), [0; 1 << 16]);
+    let (mut bytes, mut piece) = (Vec::new(), vec![0; 1 << 16]);
     loop {
         match stream.read(&mut piece) {
             Ok(0) => return bytes,

@@ -83,6 +83,9 @@ fn a_changed_file_is_not_served_and_named() {
     }
 }
 
+/// What is done to the bytes of a file.
+type Change = Box<dyn Fn(Vec<u8>) -> Vec<u8>>;
+
 #[test]
 fn lying_offsets_are_refused_even_under_a_right_hash() {
     let weights = manifest_files(&Copy::new()).into_iter().find(|n| n.ends_with(".safetensors")).unwrap();
@@ -99,7 +102,7 @@ fn lying_offsets_are_refused_even_under_a_right_hash() {
         let found = header.split("\"shape\":").nth(1).unwrap().split(']').next().unwrap().to_owned();
         header.replacen(&found, "[4294967296,4294967296", 1)
     };
-    let changes: Vec<(&str, Box<dyn Fn(Vec<u8>) -> Vec<u8>>)> = vec![
+    let changes: Vec<(&str, Change)> = vec![
         ("beyond the end", Box::new(|b| with_header(&b, &offsets("0,99999999")))),
         ("backwards", Box::new(|b| with_header(&b, &offsets("8,0")))),
         ("negative", Box::new(|b| with_header(&b, &offsets("-4,4")))),
