@@ -84,7 +84,7 @@ fn a_changed_file_is_not_served_and_named() {
 }
 
 /// What is done to the bytes of a file.
-type Change = Box<dyn Fn(Vec<u8>) -> Vec<u8>>;
+type Change<'a> = Box<dyn Fn(Vec<u8>) -> Vec<u8> + 'a>;
 
 #[test]
 fn lying_offsets_are_refused_even_under_a_right_hash() {
