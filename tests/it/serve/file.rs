@@ -70,10 +70,10 @@ fn nasa_s_cell_has_its_168_discharges() {
     assert_eq!(answer.status, 200, "{answer:?}");
     let answer = answer.json();
     let cell = &answer["cells"][0];
-    assert_eq!(
-        (rows(cell).len(), cell["cell"].as_str(), cell["end_of_life"].as_f64()),
-        (168, Some("B0005"), Some(0.7))
-    );
+    // The file ends with a charge: what the discharge after it would give is answered, too.
+    let measured = rows(cell).iter().filter(|row| row["measured"].is_number()).count();
+    assert_eq!((measured, rows(cell).len()), (168, 169));
+    assert_eq!((cell["cell"].as_str(), cell["end_of_life"].as_f64()), (Some("B0005"), Some(0.7)));
     let unlike = answer["warnings"].to_string();
     assert!(unlike.contains("synthetic"), "a model of synthetic cells says so of real ones: {unlike}");
 }
