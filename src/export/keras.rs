@@ -89,12 +89,7 @@ fn part(
             place.share(graph, outputs, sharpness, share)
         } else {
             let (mean, sd) = part.label;
-            graph.rescale(
-                &format!("{}_label", place.name),
-                outputs,
-                (share * sd).into(),
-                (share * mean).into(),
-            )
+            graph.rescale(&format!("{}_label", place.name), outputs, share * sd, share * mean)
         }
     };
     Ok(members.iter().zip(&networks).map(label).collect())
@@ -122,11 +117,11 @@ fn answer(graph: &mut Graph, pipeline: &Pipeline, labels: &[usize]) {
     let is_log = matches!(pipeline.output, Output::Life { log: true });
     let sum = match labels {
         [one] if is_log => *one,
-        [one] => graph.rescale(name, *one, 1.0.into(), 0.0.into()),
+        [one] => graph.rescale(name, *one, 1.0, 0.0),
         _ => graph.merge("Add", if is_log { "label" } else { name }, labels),
     };
     if is_log {
-        let natural = graph.rescale("label_ln", sum, std::f64::consts::LN_10.into(), 0.0.into());
+        let natural = graph.rescale("label_ln", sum, std::f64::consts::LN_10, 0.0);
         graph.activate(name, natural, "exponential");
     }
 }

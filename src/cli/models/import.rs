@@ -9,7 +9,7 @@ use crate::experiment::start::{self, StartConfig};
 
 /// Makes a run of a dense network that Keras or `PyTorch` trained.
 ///
-/// Reads .weights.h5 and .h5 of Keras, and safetensors of a PyTorch state_dict. Inputs, activation and normalisation are
+/// Reads .weights.h5 and .h5 of Keras, and safetensors of a `PyTorch` `state_dict`. Inputs, activation and normalisation are
 /// those of the experiment, widths those of the file. Go on with `fadecast train EXPERIMENT --from RUN`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -22,7 +22,7 @@ pub struct Args {
     /// the order of the network; without it the scaling of each fold is assumed.
     #[arg(long, value_name = "FILE")]
     scaling: Option<PathBuf>,
-    /// What its batch normalisation adds to a variance (0.001 in Keras, 0.00001 in PyTorch and here).
+    /// What its batch normalisation adds to a variance (0.001 in Keras, 0.00001 in `PyTorch` and here).
     #[arg(long)]
     epsilon: Option<f32>,
     /// Of safetensors: what the names of the network's arrays begin with.

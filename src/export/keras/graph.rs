@@ -78,7 +78,14 @@ impl Graph {
     }
 
     /// Adds `scale * x + offset`, numbers or lists of them.
-    pub(super) fn rescale(&mut self, name: &str, input: usize, scale: Value, offset: Value) -> usize {
+    pub(super) fn rescale(
+        &mut self,
+        name: &str,
+        input: usize,
+        scale: impl Into<Value>,
+        offset: impl Into<Value>,
+    ) -> usize {
+        let (scale, offset): (Value, Value) = (scale.into(), offset.into());
         let config = json!({ "scale": scale, "offset": offset });
         self.add(("Rescaling", name), config, &[input], (self.layers[input].width, Vec::new()))
     }

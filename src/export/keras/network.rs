@@ -9,7 +9,7 @@ use crate::model::{Activation, Architecture, NetworkConfig, Normalisation, Slice
 use crate::pipeline::{Body, Member, Part};
 
 /// Logarithm at which a correction clips probabilities: that of the spacing of doubles at 1.
-const LOG_CLIP: f64 = -36.043_653_389_117_154;
+const LOG_CLIP: f64 = -36.043_653_389_117_15;
 
 /// A network with its numbers.
 pub(super) struct Network {
@@ -89,8 +89,8 @@ impl Place {
             center[column] = -part.scaler.mean[idx];
             scale[column] = 1.0 / part.scaler.sd[idx];
         }
-        let centred = graph.rescale(&self.at("center"), 0, 1.0.into(), json!(center));
-        let scaled = graph.rescale(&self.at("scale"), centred, json!(scale), 0.0.into());
+        let centred = graph.rescale(&self.at("center"), 0, 1.0, json!(center));
+        let scaled = graph.rescale(&self.at("scale"), centred, json!(scale), 0.0);
         if part.columns.iter().copied().eq(0..d_input) && n == d_input {
             return scaled;
         }
@@ -160,8 +160,8 @@ impl Place {
             Activation::Gelu => {
                 let factor = 2.0 * (2.0 / std::f64::consts::PI).sqrt();
                 let cube = graph.merge("Multiply", &at("cube"), &[x, x, x]);
-                let cube = graph.rescale(&at("cube_share"), cube, (0.044_715 * factor).into(), 0.0.into());
-                let line = graph.rescale(&at("line_share"), x, factor.into(), 0.0.into());
+                let cube = graph.rescale(&at("cube_share"), cube, 0.044_715 * factor, 0.0);
+                let line = graph.rescale(&at("line_share"), x, factor, 0.0);
                 let sum = graph.merge("Add", &at("gate_sum"), &[line, cube]);
                 let gate = graph.activate(&at("gate"), sum, "sigmoid");
                 return graph.merge("Multiply", &at("activation"), &[x, gate]);
@@ -181,17 +181,12 @@ impl Place {
         let mut at = logits;
         if let Some(sharpness) = sharpness {
             let logs = graph.activate(&self.at("logs"), at, "log_softmax");
-            let above = graph.rescale(&self.at("above_clip"), logs, 1.0.into(), (-LOG_CLIP).into());
+            let above = graph.rescale(&self.at("above_clip"), logs, 1.0, -LOG_CLIP);
             let clipped = graph.activate(&self.at("clipped"), above, "relu");
-            at = graph.rescale(
-                &self.at("sharpened"),
-                clipped,
-                sharpness.into(),
-                (sharpness * LOG_CLIP).into(),
-            );
+            at = graph.rescale(&self.at("sharpened"), clipped, sharpness, sharpness * LOG_CLIP);
         }
         let probabilities = graph.activate(&self.at("probabilities"), at, "softmax");
-        graph.rescale(&self.at("label"), probabilities, share.into(), 0.0.into())
+        graph.rescale(&self.at("label"), probabilities, share, 0.0)
     }
 }
 
