@@ -72,6 +72,7 @@ fn of_experiment(error: &ExperimentError) -> Option<u8> {
         ExperimentError::Config(_)
         | ExperimentError::UnknownName(_)
         | ExperimentError::Device(_)
+        | ExperimentError::Start(_)
         | ExperimentError::UnknownCell { .. }
         | ExperimentError::UnexplainedCell { .. } => Some(USAGE),
         _ => None,
