@@ -212,7 +212,9 @@ fn architecture(part: &mut Part) -> &mut Architecture {
 fn fewer_columns(part: &mut Part) {
     part.columns.truncate(1);
     let Scaler { median, mean, sd } = &mut part.scaler;
-    [median, mean, sd].into_iter().for_each(|list| list.truncate(1));
+    for list in [median, mean, sd] {
+        list.truncate(1);
+    }
 }
 
 fn without_fit(part: &mut Part) {

@@ -298,7 +298,9 @@ mod tests {
             let seed = Seed::new(seed).child(idx);
             let mut rng = seed.stream("state");
             let mut weights = architecture.initial_weights(&seed);
-            weights.iter_mut().for_each(|w| *w += rng.random_range(-0.2..0.2));
+            for w in &mut weights {
+                *w += rng.random_range(-0.2..0.2);
+            }
             let n = architecture.initial_statistics().len();
             let statistics = (0..n).map(|_| rng.random_range(0.2..1.5)).collect();
             MemberState { weights, statistics, ..MemberState::default() }
