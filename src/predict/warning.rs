@@ -27,11 +27,14 @@ pub struct Warnings {
     /// Why a value is missing, by row and input, where that is known.
     reasons: BTreeMap<(usize, usize), String>,
     /// What is said of all rows: a kind, and what it is about.
-    common: Vec<(&'static str, Option<String>)>,
+    common: Vec<Said>,
     /// What is said of single rows beside.
-    single: BTreeMap<usize, Vec<(&'static str, Option<String>)>>,
+    single: BTreeMap<usize, Vec<Said>>,
     n_rows: usize,
 }
+
+/// What is said of a row: a kind, and what it is about.
+type Said = (&'static str, Option<String>);
 
 impl Warnings {
     /// Looks at the rows of a model.
@@ -126,11 +129,22 @@ impl Warnings {
     /// Appends the warnings of rows of the same model.
     pub(super) fn append(&mut self, other: Self) {
         let n = self.n_rows;
+        let differing = |own: &Self, of: &Self| -> Vec<Said> {
+            own.common.iter().filter(|said| !of.common.contains(said)).cloned().collect()
+        };
+        let (first, second) = (differing(self, &other), differing(&other, self));
+        self.common.retain(|said| !first.contains(said));
         self.marks.extend(other.marks);
         self.outside.extend(other.outside.into_iter().map(|((row, idx), v)| ((n + row, idx), v)));
         self.reasons.extend(other.reasons.into_iter().map(|((row, idx), why)| ((n + row, idx), why)));
         self.single.extend(other.single.into_iter().map(|(row, said)| (n + row, said)));
         self.n_rows += other.n_rows;
+        // What is said of all rows of one side only is said of each of these.
+        for (rows, common) in [(0..n, first), (n..self.n_rows, second)] {
+            for row in rows.filter(|_| !common.is_empty()) {
+                self.single.entry(row).or_default().extend(common.iter().cloned());
+            }
+        }
     }
 
     fn of_value(&self, row: usize, idx: usize, input: &Input, mark: u8) -> String {
@@ -140,10 +154,11 @@ impl Warnings {
             return reason
                 .map_or_else(|| format!("{missing}: {name}"), |why| format!("{missing}: {name} ({why})"));
         }
-        let ([low, high], unit) = (input.range.map(short), &input.unit);
+        let [low, high] = input.range.map(short);
+        let unit = if input.unit == "1" { String::new() } else { format!(" {}", input.unit) };
         let found = self.outside.binary_search_by_key(&(row, idx), |(place, _)| *place);
         let value = found.map_or_else(|_| String::new(), |at| short(self.outside[at].1));
-        format!("out of range: {name} is {value} {unit}, trained from {low} to {high}")
+        format!("out of range: {name} is {value}{unit}, trained from {low} to {high}")
     }
 }
 
@@ -186,5 +201,19 @@ mod tests {
         ] {
             assert_eq!(short(value), expected);
         }
+    }
+    #[test]
+    fn what_is_said_of_one_cell_is_not_said_of_another() {
+        let of = |n_rows, all: &[&'static str]| {
+            let mut warnings = Warnings { n_rows, ..Warnings::default() };
+            all.iter().for_each(|kind| warnings.add_to_all(kind, None));
+            warnings
+        };
+        let mut warnings = of(1, &["both", "first"]);
+        warnings.append(of(2, &["both", "second"]));
+        let texts: Vec<String> = (0..3).map(|row| warnings.text(row)).collect();
+        assert_eq!(texts, ["both; first", "both; second", "both; second"]);
+        assert_eq!(warnings.counts()[&("both".into(), String::new())], 3);
+        assert_eq!(warnings.counts()[&("second".into(), String::new())], 2);
     }
 }

@@ -192,7 +192,7 @@ fn gaps_units_and_strangers_are_said() {
     assert!(of_first.contains("imputed: charge_cc_duration\""), "{of_first}");
     let of_second = rows[1]["warnings"].to_string();
     assert!(
-        of_second.contains("out of range: history_discharge_count is 1.000e9 1, trained from"),
+        of_second.contains("out of range: history_discharge_count is 1.000e9, trained from"),
         "{of_second}"
     );
     let expected = pipeline.reference(&[1.9, f64::NAN, 3.0])[0];
