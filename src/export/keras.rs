@@ -11,7 +11,7 @@
 //! regression are networks without hidden layers. A missing input has no form in Keras.
 //!
 //! Keras files a layer's variables by its class and its place among the layers of that class in the order of the model:
-//! by falling depth (the longest way to the output), then in the order of a walk from the output. [`graph`] repeats that.
+//! by falling depth (the longest way to the output), then in the order of a walk from the output. `graph` repeats that.
 
 mod graph;
 mod network;
