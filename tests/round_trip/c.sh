@@ -20,7 +20,7 @@ target=$(cargo metadata --format-version 1 --no-deps --offline | sed 's/.*"targe
 fadecast=${FADECAST:-$target/release/fadecast}
 
 "$fadecast" --root "$folder" --quiet train >"$folder/train.log"
-runs="$folder/models/quickstart/latest"
+runs=$(ls -d "$folder"/models/quickstart/2*)
 for run in "$@"; do
     runs="$runs:$(cd "$run" && pwd)"
 done
