@@ -206,7 +206,9 @@ mod tests {
     fn what_is_said_of_one_cell_is_not_said_of_another() {
         let of = |n_rows, all: &[&'static str]| {
             let mut warnings = Warnings { n_rows, ..Warnings::default() };
-            all.iter().for_each(|kind| warnings.add_to_all(kind, None));
+            for kind in all {
+                warnings.add_to_all(kind, None);
+            }
             warnings
         };
         let mut warnings = of(1, &["both", "first"]);
