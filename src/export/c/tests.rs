@@ -468,7 +468,7 @@ fn real_rows(root: &Path, run: &Path, pipeline: &Pipeline) -> Vec<Vec<f64>> {
     (0..frame.rows.len()).map(|idx| columns.iter().map(|values| values[idx]).collect()).collect()
 }
 
-/// The figures of README: eight inputs, two layers of 64, alone and as a hybrid of 32 members.
+/// Flash of eight inputs and two layers of 64, alone and as a hybrid of 32 members, counted by hand.
 #[test]
 #[expect(clippy::print_stdout, reason = "people want to know")]
 fn figures_of_networks_of_two_layers() {
